@@ -3,8 +3,8 @@
 /*
  * The decision: may this artifact be signed with this key for this requester, on this evidence?
  *
- * Pure, and monotone in the evidence but for dissent: more attestations never turn ALLOW into refuse unless one of
- * them contradicts.  What counts are organisations, never signatures, keys or key ids.
+ * Pure, and monotone in the evidence but for dissent: more attestations never turn ALLOW into refuse unless
+ * one of them contradicts.  What counts are organisations, never signatures, keys or key ids.
  */
 #include "policy/attestation.h"
 #include "policy/policy.h"
@@ -29,21 +29,16 @@ enum {
 };
 
 /*
- * Resolve and check key, format, release, requester, site and validity of the policy at `now_usec`.  `format` and
- * `release` may be NULL: then the key's only format, the only release that has the key and admits the peer.
+ * Resolve and check key, format, release, requester, site and validity of the policy at `now_usec`. `format`
+ * and `release` may be NULL: then the key's only format, the only release that has the key and admits the
+ * peer.
  */
-_must_use_ int decision_scope(DecisionScope *ret,
-                              const Policy *policy,
-                              const DecisionPeer *peer,
-                              const char *key,
-                              const char *format,
-                              const char *release,
-                              size_t site,
-                              uint64_t now_usec,
-                              Reason *ret_reason,
-                              Buffer *message);
+_must_use_ int decision_scope(DecisionScope *ret, const Policy *policy, const DecisionPeer *peer,
+                              const char *key, const char *format, const char *release, size_t site,
+                              uint64_t now_usec, Reason *ret_reason, Buffer *message);
 
-/* A name that may stand in an entry: 1..LIMIT_ARTIFACT_NAME bytes of UTF-8, no control characters, no '/', not "." or "..". */
+/* A name that may stand in an entry: 1..LIMIT_ARTIFACT_NAME bytes of UTF-8, no control characters, no '/',
+ * not "." or "..". */
 bool decision_artifact_name_valid(const char *name, size_t size);
 
 typedef struct DecisionVote {
@@ -54,7 +49,7 @@ typedef struct DecisionVote {
 
 /* Something that is missing, and who can supply it. */
 typedef struct DecisionMissing {
-        bool is_class;   /* K more of `class`; else K more of `orgs` */
+        bool is_class; /* K more of `class`; else K more of `orgs` */
         OrgClass class;
         size_t k;
         size_t n_orgs;
@@ -62,7 +57,7 @@ typedef struct DecisionMissing {
 } DecisionMissing;
 
 typedef struct Decision {
-        Reason reason; /* NONE: allowed */
+        Reason reason;                   /* NONE: allowed */
         const AttestationSource *source; /* what the counted attestations agree on; NULL if there is none */
         size_t n_votes;
         DecisionVote votes[LIMIT_POLICY_NAMES]; /* ascending by org, one each */
@@ -73,17 +68,14 @@ typedef struct Decision {
 } Decision;
 
 /*
- * Steps 10 and 12 to 14: evaluate all `attestations` (those that name the artifact's SHA-256 and those that make the
- * same claim with another; others are ignored) for one artifact.  Never fails: unclear means a reason other than NONE.
- * Of several sources that satisfy every rule the one with most votes, then of the earliest attestation, is taken.
+ * Steps 10 and 12 to 14: evaluate all `attestations` (those that name the artifact's SHA-256 and those that
+ * make the same claim with another; others are ignored) for one artifact.  Never fails: unclear means a
+ * reason other than NONE. Of several sources that satisfy every rule the one with most votes, then of the
+ * earliest attestation, is taken.
  */
-void decision_evaluate(Decision *ret,
-                       const Policy *policy,
-                       const DecisionScope *scope,
-                       const char *name,
-                       const Digests *digests,
-                       size_t n_attestations,
-                       Attestation *const *attestations);
+void decision_evaluate(Decision *ret, const Policy *policy, const DecisionScope *scope, const char *name,
+                       const Digests *digests, size_t n_attestations, Attestation *const *attestations);
 
 /* Appends one sentence: what was decided, what is missing and from whom. */
-_must_use_ int decision_describe(const Decision *d, const Policy *policy, const DecisionScope *scope, Buffer *out);
+_must_use_ int decision_describe(const Decision *d, const Policy *policy, const DecisionScope *scope,
+                                 Buffer *out);

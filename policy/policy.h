@@ -3,8 +3,8 @@
 /*
  * The policy document: what may be signed, for whom, on whose word.  Grammar: POLICY.md.
  *
- * Pure: a policy is made from bytes and never changes.  Every reference between its parts is an index into the
- * arrays below, checked at load; so is everything else that can be checked without a clock or a token.
+ * Pure: a policy is made from bytes and never changes.  Every reference between its parts is an index into
+ * the arrays below, checked at load; so is everything else that can be checked without a clock or a token.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -130,7 +130,8 @@ enum {
         POLICY_E_INVALID, /* `faults` has every fault found, in order of line and column */
 };
 
-/* Parses and checks a whole document.  `faults` is always initialised; deinit it.  POLICY_E_INVALID, -ENOMEM. */
+/* Parses and checks a whole document.  `faults` is always initialised; deinit it.  POLICY_E_INVALID,
+ * -ENOMEM. */
 _must_use_ int policy_parse(Policy **ret, Blob document, PolicyFaults *faults);
 Policy *policy_free(Policy *p);
 DEFINE_CLEANUP(Policy *, policy_free)

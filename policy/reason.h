@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * Reason codes: why something was refused or failed.  The text forms are stable interface: scripts match on them,
- * the journal carries them, POLICY.md explains each with who can supply what is missing.
+ * Reason codes: why something was refused or failed.  The text forms are stable interface: scripts match on
+ * them, the journal carries them, POLICY.md explains each with who can supply what is missing.
  */
 
 /* clang-format off */

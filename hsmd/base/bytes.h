@@ -17,10 +17,10 @@ typedef struct Blob {
         size_t size;
 } Blob;
 
-#define BLOB(_data, _size)  ((Blob){.data = (const uint8_t *)(_data), .size = (_size)})
-#define BLOB_STRING(_s)     BLOB((_s), strlen(_s))
-#define BLOB_LITERAL(_s)    BLOB(("" _s), sizeof(_s) - 1)
-#define BLOB_NULL           ((Blob){NULL, 0})
+#define BLOB(_data, _size) ((Blob){.data = (const uint8_t *)(_data), .size = (_size)})
+#define BLOB_STRING(_s)    BLOB((_s), strlen(_s))
+#define BLOB_LITERAL(_s)   BLOB(("" _s), sizeof(_s) - 1)
+#define BLOB_NULL          ((Blob){NULL, 0})
 
 bool blob_equal(Blob a, Blob b);
 bool blob_equal_string(Blob a, const char *s);
@@ -32,12 +32,16 @@ typedef struct Buffer {
         size_t capacity;
 } Buffer;
 
-#define BUFFER_NULL {NULL, 0, 0}
+#define BUFFER_NULL                                                                                         \
+        {                                                                                                   \
+                NULL, 0, 0                                                                                  \
+        }
 
 void buffer_deinit(Buffer *b);
 /* Forget the content, keep the memory. */
 void buffer_clear(Buffer *b);
-/* Make room for `size` more bytes.  -ENOMEM, or -EOVERFLOW past SIZE_MAX / 2; then the buffer is unchanged. */
+/* Make room for `size` more bytes.  -ENOMEM, or -EOVERFLOW past SIZE_MAX / 2; then the buffer is unchanged.
+ */
 _must_use_ int buffer_reserve(Buffer *b, size_t size);
 /* Append bytes.  Errors as buffer_reserve(); all or nothing. */
 _must_use_ int buffer_append(Buffer *b, const void *data, size_t size);

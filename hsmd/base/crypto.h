@@ -3,10 +3,10 @@
 /*
  * Hashes, public keys, verification: the only user of OpenSSL.
  *
- * A PublicKey is canonical: two texts of one key (compressed or not, DER or raw, with or without parameters) give
- * equal ids, so that uniqueness in a policy can be decided (attestations P2).  Loading refuses keys that cannot be
- * trusted whatever they sign: the small-order and non-canonical Ed25519 points (6.4), EC points off the curve, RSA
- * below 2048 bits or with an even or tiny exponent.
+ * A PublicKey is canonical: two texts of one key (compressed or not, DER or raw, with or without parameters)
+ * give equal ids, so that uniqueness in a policy can be decided (attestations P2).  Loading refuses keys
+ * that cannot be trusted whatever they sign: the small-order and non-canonical Ed25519 points (6.4), EC
+ * points off the curve, RSA below 2048 bits or with an even or tiny exponent.
  */
 #include <stdbool.h>
 
@@ -53,21 +53,21 @@ const char *key_type_to_string(KeyType type); /* "ed25519", "ecdsa-p256", "ecdsa
 
 /* What a signature looks like and is made over. */
 typedef enum SignatureScheme {
-        SCHEME_ED25519,           /* PureEdDSA over the message; 64 bytes */
-        SCHEME_ECDSA_DER,         /* over a digest of the curve's size; DER, strictly encoded */
-        SCHEME_ECDSA_P1363,       /* the same; r || s */
-        SCHEME_RSA_PKCS1_SHA256,  /* over a SHA-256 digest */
-        SCHEME_RSA_PSS_SHA256,    /* over a SHA-256 digest; MGF1-SHA256, salt of 32 bytes */
+        SCHEME_ED25519,          /* PureEdDSA over the message; 64 bytes */
+        SCHEME_ECDSA_DER,        /* over a digest of the curve's size; DER, strictly encoded */
+        SCHEME_ECDSA_P1363,      /* the same; r || s */
+        SCHEME_RSA_PKCS1_SHA256, /* over a SHA-256 digest */
+        SCHEME_RSA_PSS_SHA256,   /* over a SHA-256 digest; MGF1-SHA256, salt of 32 bytes */
         _SCHEME_MAX,
 } SignatureScheme;
 
 enum {
         _CRYPTO_E_SUCCESS,
-        CRYPTO_E_KEY_SYNTAX,  /* not a key of that form */
-        CRYPTO_E_KEY_TYPE,    /* an algorithm, curve or size that is not supported here */
-        CRYPTO_E_KEY_WEAK,    /* small order, not canonical, off the curve, RSA too short or bad exponent */
-        CRYPTO_E_SIGNATURE,   /* does not verify, or is not of the exact form */
-        CRYPTO_E_MISMATCH,    /* scheme and key type do not go together */
+        CRYPTO_E_KEY_SYNTAX, /* not a key of that form */
+        CRYPTO_E_KEY_TYPE,   /* an algorithm, curve or size that is not supported here */
+        CRYPTO_E_KEY_WEAK,   /* small order, not canonical, off the curve, RSA too short or bad exponent */
+        CRYPTO_E_SIGNATURE,  /* does not verify, or is not of the exact form */
+        CRYPTO_E_MISMATCH,   /* scheme and key type do not go together */
 };
 
 typedef struct PublicKey PublicKey;
@@ -82,7 +82,8 @@ DEFINE_CLEANUP(PublicKey *, public_key_free)
 
 KeyType public_key_type(const PublicKey *key);
 unsigned public_key_bits(const PublicKey *key);
-/* DER SubjectPublicKeyInfo as OpenSSL writes it (RFC 8410 form for Ed25519, uncompressed named curve for EC). */
+/* DER SubjectPublicKeyInfo as OpenSSL writes it (RFC 8410 form for Ed25519, uncompressed named curve for
+ * EC). */
 Blob public_key_spki(const PublicKey *key);
 /* SHA-256 of that: the canonical id, by which keys are equal. */
 const uint8_t *public_key_id(const PublicKey *key);
@@ -102,7 +103,8 @@ _must_use_ int ecdsa_p1363_to_der(Buffer *out, Blob p1363);
 /* ---- private keys of rebuilders and tests; hsmd itself has none ---- */
 
 typedef struct PrivateKey PrivateKey;
-/* PKCS#8 or traditional PEM, not encrypted: Ed25519, P-256, P-384, RSA.  CRYPTO_E_KEY_SYNTAX, CRYPTO_E_KEY_TYPE. */
+/* PKCS#8 or traditional PEM, not encrypted: Ed25519, P-256, P-384, RSA.  CRYPTO_E_KEY_SYNTAX,
+ * CRYPTO_E_KEY_TYPE. */
 _must_use_ int private_key_new_pem(PrivateKey **ret, Blob pem);
 PrivateKey *private_key_free(PrivateKey *key);
 DEFINE_CLEANUP(PrivateKey *, private_key_free)

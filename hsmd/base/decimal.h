@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * Unsigned decimal numbers as the C2SP formats write them: ASCII digits, no sign, no blanks, no leading zeros.
+ * Unsigned decimal numbers as the C2SP formats write them: ASCII digits, no sign, no blanks, no leading
+ * zeros.
  */
 #include <stddef.h>
 #include <stdint.h>

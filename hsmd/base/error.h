@@ -25,9 +25,10 @@ int error_trace_fold(int r, const char *file, int line, const char *func);
 /* Raise -errno; returns it.  Asserts that it is negative. */
 #define error_origin(_r) error_trace_origin((_r), __FILE__, __LINE__, __func__)
 
-/* Pass on the result of a callee: 0 stays 0, negative is traced and kept, positive becomes -ENOTRECOVERABLE. */
-#define error_fold(_r)                                                                          \
-        ({                                                                                      \
-                int _folded = (_r);                                                             \
-                _folded == 0 ? 0 : error_trace_fold(_folded, __FILE__, __LINE__, __func__);     \
+/* Pass on the result of a callee: 0 stays 0, negative is traced and kept, positive becomes -ENOTRECOVERABLE.
+ */
+#define error_fold(_r)                                                                                      \
+        ({                                                                                                  \
+                int _folded = (_r);                                                                         \
+                _folded == 0 ? 0 : error_trace_fold(_folded, __FILE__, __LINE__, __func__);                 \
         })

@@ -28,12 +28,13 @@ _must_use_ int file_read(Buffer *out, const char *path, size_t max);
 _must_use_ int file_read_fd(Buffer *out, int fd, size_t max);
 
 /*
- * Replace `name` in the directory `dir_fd` atomically: temporary file, write, [fsync], rename, [fsync directory].
- * A reader sees the old or the new content whole.  With `durable` false nothing is synced.
+ * Replace `name` in the directory `dir_fd` atomically: temporary file, write, [fsync], rename, [fsync
+ * directory]. A reader sees the old or the new content whole.  With `durable` false nothing is synced.
  */
 _must_use_ int file_replace(int dir_fd, const char *name, Blob content, mode_t mode, bool durable);
 
-/* Write a file that never changes.  FILE_E_DIFFERENT if it is there with other bytes; fine if it is there with these. */
+/* Write a file that never changes.  FILE_E_DIFFERENT if it is there with other bytes; fine if it is there
+ * with these. */
 _must_use_ int file_put_immutable(int dir_fd, const char *name, Blob content, bool durable);
 
 /* mkdir -p below dir_fd for the folders of `path` (all but its last element).  */

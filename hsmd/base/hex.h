@@ -15,5 +15,6 @@ enum {
 
 /* Writes 2 * size characters and a NUL to `ret`. */
 void hex_encode(char *ret, const void *data, size_t size);
-/* Decodes exactly `size` bytes from `text_size` characters; HEX_E_INVALID otherwise, and `ret` is then undefined. */
+/* Decodes exactly `size` bytes from `text_size` characters; HEX_E_INVALID otherwise, and `ret` is then
+ * undefined. */
 _must_use_ int hex_decode(uint8_t *ret, size_t size, const char *text, size_t text_size);

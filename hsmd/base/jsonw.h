@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * Writing compact JSON: members in the order of the calls, no blanks, minimal escapes, so that equal calls give
- * equal bytes (journal entries are hashed as written).
+ * Writing compact JSON: members in the order of the calls, no blanks, minimal escapes, so that equal calls
+ * give equal bytes (journal entries are hashed as written).
  *
  * Errors are sticky: after the first failure every call does nothing, and jsonw_finish() returns it.
  * Strings must be UTF-8; an invalid one is the sticky error -EILSEQ.
@@ -29,7 +29,8 @@ void jsonw_string(JsonWriter *w, const char *s);
 void jsonw_string_n(JsonWriter *w, const char *s, size_t size);
 void jsonw_u64(JsonWriter *w, uint64_t v);
 void jsonw_i64(JsonWriter *w, int64_t v);
-void jsonw_fixed(JsonWriter *w, double v, unsigned digits); /* for rates and latencies shown to people and scripts */
+void jsonw_fixed(JsonWriter *w, double v,
+                 unsigned digits); /* for rates and latencies shown to people and scripts */
 void jsonw_bool(JsonWriter *w, bool v);
 void jsonw_null(JsonWriter *w);
 void jsonw_hex(JsonWriter *w, const void *data, size_t size);    /* a string of lower-case hex */

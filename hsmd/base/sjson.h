@@ -3,9 +3,9 @@
 /*
  * Strict reading of JSON from outside.  The only user of jansson.
  *
- * A document is one object (RFC 8259), valid UTF-8, with no duplicate members, none that differ only in ASCII
- * case, no \u0000, no nesting below LIMIT_JSON_DEPTH, no real numbers, integers within int64, nothing after it.
- * Getters take exact types: there is no coercion and no default.
+ * A document is one object (RFC 8259), valid UTF-8, with no duplicate members, none that differ only in
+ * ASCII case, no \u0000, no nesting below LIMIT_JSON_DEPTH, no real numbers, integers within int64, nothing
+ * after it. Getters take exact types: there is no coercion and no default.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,7 +17,8 @@ typedef struct SJson SJson; /* a value of any type; owned by its document */
 
 enum {
         _SJSON_E_SUCCESS,
-        SJSON_E_SYNTAX,    /* not JSON, not an object, invalid UTF-8, a NUL, trailing bytes, a real number or overflow */
+        SJSON_E_SYNTAX,    /* not JSON, not an object, invalid UTF-8, a NUL, trailing bytes, a real number or
+                              overflow */
         SJSON_E_DUPLICATE, /* two members of one object are equal, or equal when ASCII case is ignored */
         SJSON_E_DEPTH,     /* nested deeper than LIMIT_JSON_DEPTH */
         SJSON_E_MISSING,   /* getters: no such member */
@@ -31,7 +32,8 @@ typedef struct SJsonError {
         int column;
 } SJsonError;
 
-/* Parses one document; free it with sjson_free().  `error` may be NULL.  Positive codes as above, -ENOMEM. */
+/* Parses one document; free it with sjson_free().  `error` may be NULL.  Positive codes as above, -ENOMEM.
+ */
 _must_use_ int sjson_parse(SJson **ret, const void *data, size_t size, SJsonError *error);
 SJson *sjson_free(SJson *document);
 DEFINE_CLEANUP(SJson *, sjson_free)

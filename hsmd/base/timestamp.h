@@ -14,7 +14,8 @@
 
 enum {
         _TIMESTAMP_E_SUCCESS,
-        TIMESTAMP_E_INVALID, /* not RFC 3339 with "Z", no such day, or outside 1970..9999; a leap second is refused */
+        TIMESTAMP_E_INVALID, /* not RFC 3339 with "Z", no such day, or outside 1970..9999; a leap second is
+                                refused */
 };
 
 /* Six fractional digits always.  `usec` must be before the year 10000. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * hsmd.conf: what the host's admin decides (paths, module, PIN source, workers, origin, site).  What may be signed
- * is not here but in the policy.  One file for both daemons: hsmd reads no PIN from it, hsmd-token no policy.
+ * hsmd.conf: what the host's admin decides (paths, module, PIN source, workers, origin, site).  What may be
+ * signed is not here but in the policy.  One file for both daemons: hsmd reads no PIN from it, hsmd-token no
+ * policy.
  *
  * Line grammar of base/lines.h, one setting a line, each at most once; every path is absolute:
  *
@@ -11,18 +12,17 @@
  *     policy PATH                     the genesis policy                                      required
  *     state PATH                      folder of state.db, mode 0700                           required
  *     log PATH                        folder that is published: checkpoint and tile/          required
- *     evidence PATH                   folder of attestations by hash                          default: STATE/evidence
- *     socket sign|officer|audit PATH [mode OCTAL] [group NAME|GID]                             required, each
- *     token-socket PATH                                                                       required
- *     token-module PATH               the vendor's PKCS#11 module                             required
- *     token-module-args TEXT...       string handed to C_Initialize, words joined by blanks   optional
- *     token-uri URI                   RFC 7512 attributes of the token: token= serial= manufacturer= model= slot-id=  required
- *     token-pin-file PATH | token-pin-credential NAME     exactly one                          required
- *     token-client-user NAME|UID      the only user hsmd-token answers                        required
- *     token-state PATH                folder in which a refused PIN is remembered             required
- *     token-timeout SECONDS           for one call into the module, 1..300                    default 10
- *     workers N                       1..LIMIT_WORKERS                                        default 2
- *     request-timeout SECONDS         1..3600: from a whole request to its answer              default 60
+ *     evidence PATH                   folder of attestations by hash                          default:
+ * STATE/evidence socket sign|officer|audit PATH [mode OCTAL] [group NAME|GID] required, each token-socket
+ * PATH                                                                       required token-module PATH the
+ * vendor's PKCS#11 module                             required token-module-args TEXT...       string handed
+ * to C_Initialize, words joined by blanks   optional token-uri URI                   RFC 7512 attributes of
+ * the token: token= serial= manufacturer= model= slot-id=  required token-pin-file PATH |
+ * token-pin-credential NAME     exactly one                          required token-client-user NAME|UID the
+ * only user hsmd-token answers                        required token-state PATH                folder in
+ * which a refused PIN is remembered             required token-timeout SECONDS           for one call into
+ * the module, 1..300                    default 10 workers N                       1..LIMIT_WORKERS default
+ * 2 request-timeout SECONDS         1..3600: from a whole request to its answer              default 60
  */
 #include <stdint.h>
 #include <sys/types.h>

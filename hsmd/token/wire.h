@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * The frames between hsmd and one hsmd-token worker: one SOCK_SEQPACKET record each, at most LIMIT_TOKEN_FRAME bytes,
- * big-endian, no padding.  Decoding is strict: every byte is accounted for, every count and size is bounded.
+ * The frames between hsmd and one hsmd-token worker: one SOCK_SEQPACKET record each, at most
+ * LIMIT_TOKEN_FRAME bytes, big-endian, no padding.  Decoding is strict: every byte is accounted for, every
+ * count and size is bounded.
  *
  *     header   u8 version = 1 | u8 type | u16 n | u32 sequence
- *     HELLO    worker -> hsmd, once, after login (n = 1):  u8 status | 5 x (u16 size | text): label, manufacturer, model,
- *              serial, message.  Anything but TOKEN_OK is followed by the end of the connection.
+ *     HELLO    worker -> hsmd, once, after login (n = 1):  u8 status | 5 x (u16 size | text): label,
+ * manufacturer, model, serial, message.  Anything but TOKEN_OK is followed by the end of the connection.
  *     OPEN     hsmd -> worker, n keys:    u16 handle | u8 key type | u16 size | URI | u16 size | SPKI (DER)
  *     OPENED   worker -> hsmd, n answers: u16 handle | u8 status | u16 size | message
  *     SIGN     hsmd -> worker, n items:   u16 handle | u8 mechanism | u8 flags | u16 size | message
- *              flags bit 0: the message is the content of the memfd (sealed against write, shrink and grow) that comes
- *              with the record; then n = 1 and size = 0.
- *     SIGNED   worker -> hsmd, n answers in the order asked: u8 status | u32 CK_RV | u16 size | signature as C_Sign gave it
+ *              flags bit 0: the message is the content of the memfd (sealed against write, shrink and grow)
+ * that comes with the record; then n = 1 and size = 0. SIGNED   worker -> hsmd, n answers in the order
+ * asked: u8 status | u32 CK_RV | u16 size | signature as C_Sign gave it
  *
  * `sequence` of an answer is that of its question.  The worker answers questions in order, one at a time.
  */
@@ -34,14 +35,16 @@ typedef enum TokenStatus {
         TOKEN_OK,
         TOKEN_MODULE,        /* the module does not load or initialise */
         TOKEN_ABSENT,        /* no slot holds the token, or more than one does */
-        TOKEN_PIN_REFUSED,   /* the PIN was refused, is locked, or was refused before: an operator has to act */
+        TOKEN_PIN_REFUSED,   /* the PIN was refused, is locked, or was refused before: an operator has to act
+                              */
         TOKEN_LOGIN,         /* login failed for another reason */
         TOKEN_KEY_MISSING,   /* no private key matches the URI */
         TOKEN_KEY_AMBIGUOUS, /* more than one does */
         TOKEN_KEY_UNSAFE,    /* not private, not sensitive, extractable, or good for more than signing */
         TOKEN_KEY_MISMATCH,  /* the token's public key is not the pinned one, or the type differs */
         TOKEN_FAILED,        /* C_Sign or C_SignInit returned `ckr` */
-        TOKEN_REFUSED,       /* the worker refuses: unknown handle, mechanism that does not fit the key, bad content */
+        TOKEN_REFUSED,       /* the worker refuses: unknown handle, mechanism that does not fit the key, bad
+                                content */
         TOKEN_FAULT,         /* a fault of hsmd-token itself (PIN file unreadable, out of memory) */
         _TOKEN_STATUS_MAX,
 } TokenStatus;

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+hsmd_unit_test(wire LINK hsmd-token-wire)

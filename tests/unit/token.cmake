@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
 hsmd_unit_test(wire LINK hsmd-token-wire)
+hsmd_unit_test(config LINK hsmd-config)

@@ -153,7 +153,7 @@ static int frame_init(Frame *f, json_t *container, SJsonError *error)
 }
 
 /* What jansson accepts and we do not, at every level. */
-static int check_tree(json_t *root, SJsonError *error)
+static int check_tree(json_t *root, bool reals, SJsonError *error)
 {
         Frame stack[LIMIT_JSON_DEPTH];
         size_t depth = 1;
@@ -169,7 +169,7 @@ static int check_tree(json_t *root, SJsonError *error)
 
                 if (!v) {
                         depth--;
-                } else if (json_is_real(v)) {
+                } else if (json_is_real(v) && !reals) {
                         explain(error, 0, 0, "not an integer: \"%s\"", name);
                         return SJSON_E_SYNTAX;
                 } else if (json_is_object(v) || json_is_array(v)) {
@@ -193,7 +193,7 @@ static int explain_jansson(const json_error_t *from, SJsonError *error)
         return code == json_error_duplicate_key ? SJSON_E_DUPLICATE : SJSON_E_SYNTAX;
 }
 
-int sjson_parse(SJson **ret, const void *data, size_t size, SJsonError *error)
+static int parse(SJson **ret, const void *data, size_t size, bool reals, SJsonError *error)
 {
         _cleanup_(sjson_freep) SJson *document = NULL;
         json_error_t jansson_error;
@@ -217,12 +217,22 @@ int sjson_parse(SJson **ret, const void *data, size_t size, SJsonError *error)
                 explain(error, 1, 1, "not an object");
                 return SJSON_E_SYNTAX;
         }
-        r = check_tree(root, error);
+        r = check_tree(root, reals, error);
         if (r)
                 return r;
 
         *ret = TAKE_PTR(document);
         return 0;
+}
+
+int sjson_parse(SJson **ret, const void *data, size_t size, SJsonError *error)
+{
+        return parse(ret, data, size, false, error);
+}
+
+int sjson_parse_reals(SJson **ret, const void *data, size_t size, SJsonError *error)
+{
+        return parse(ret, data, size, true, error);
 }
 
 SJson *sjson_free(SJson *document)
@@ -344,6 +354,22 @@ int sjson_get_u64(const SJson *object, const char *name, uint64_t *ret)
         if (v < 0)
                 return SJSON_E_TYPE;
         *ret = (uint64_t)v;
+        return 0;
+}
+
+int sjson_get_number(const SJson *object, const char *name, double *ret)
+{
+        SJson *v;
+        int r;
+
+        assert(ret);
+
+        r = sjson_get(object, name, &v);
+        if (r)
+                return r;
+        if (!json_is_number(from_sjson(v)))
+                return SJSON_E_TYPE;
+        *ret = json_number_value(from_sjson(v));
         return 0;
 }
 

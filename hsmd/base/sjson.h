@@ -35,6 +35,9 @@ typedef struct SJsonError {
 /* Parses one document; free it with sjson_free().  `error` may be NULL.  Positive codes as above, -ENOMEM.
  */
 _must_use_ int sjson_parse(SJson **ret, const void *data, size_t size, SJsonError *error);
+/* The same for what only shows figures to people (rates in a status): real numbers are allowed.  Never for
+ * what decides. */
+_must_use_ int sjson_parse_reals(SJson **ret, const void *data, size_t size, SJsonError *error);
 SJson *sjson_free(SJson *document);
 DEFINE_CLEANUP(SJson *, sjson_free)
 
@@ -51,6 +54,7 @@ _must_use_ int sjson_get_array(const SJson *object, const char *name, SJson **re
 _must_use_ int sjson_get_string(const SJson *object, const char *name, const char **ret, size_t *ret_size);
 _must_use_ int sjson_get_u64(const SJson *object, const char *name, uint64_t *ret); /* 0..2^63-1 */
 _must_use_ int sjson_get_i64(const SJson *object, const char *name, int64_t *ret);
+_must_use_ int sjson_get_number(const SJson *object, const char *name, double *ret); /* integer or real */
 _must_use_ int sjson_get_bool(const SJson *object, const char *name, bool *ret);
 
 /* A string value itself: NUL-terminated UTF-8 without NUL inside.  Asserts the type. */

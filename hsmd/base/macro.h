@@ -33,11 +33,12 @@
 
 /*
  * A condition that defends against the impossible.  In a coverage build it is the constant it always is, so
- * that branch coverage stays honest; elsewhere it is evaluated and the caller fails closed.
+ * that branch coverage stays honest, and is not evaluated: it may have no side effects.  Elsewhere it is
+ * evaluated and the caller fails closed.
  */
 #ifdef HSMD_COVERAGE
-#define NEVER(_x)  (0)
-#define ALWAYS(_x) (1)
+#define NEVER(_x)  (0 && (_x))
+#define ALWAYS(_x) (1 || (_x))
 #else
 #define NEVER(_x)  __builtin_expect(!!(_x), 0)
 #define ALWAYS(_x) __builtin_expect(!!(_x), 1)

@@ -138,12 +138,14 @@ static int private_key_sign_p1363(PrivateKey *key, Blob message, Buffer *out)
         _cleanup_(buffer_deinit) Buffer der = BUFFER_NULL;
         uint8_t p1363[2 * ECDSA_HALF_MAX];
         size_t half = ecdsa_half_size(key->type);
+        bool decoded;
         int r;
 
         r = private_key_sign_native(key, SCHEME_ECDSA_DER, message, &der);
         if (r)
                 return error_fold(r);
-        if (NEVER(!ecdsa_decode(p1363, half, buffer_blob(&der))))
+        decoded = ecdsa_decode(p1363, half, buffer_blob(&der));
+        if (NEVER(!decoded))
                 return error_origin(-EUCLEAN);
         return error_fold(buffer_append(out, p1363, 2 * half));
 }

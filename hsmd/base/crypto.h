@@ -92,8 +92,8 @@ Blob public_key_raw(const PublicKey *key);
 
 /*
  * Verify.  `message` is the message for SCHEME_ED25519 and the digest (exact size) otherwise.
- * CRYPTO_E_SIGNATURE, CRYPTO_E_MISMATCH, -ENOMEM, -EIO (OpenSSL failed for another reason).
- * Contexts are kept in the key, so it is not const and not for two threads.
+ * CRYPTO_E_SIGNATURE, CRYPTO_E_MISMATCH (also for a digest of another size), -ENOMEM, -EIO (OpenSSL failed
+ * for another reason). Contexts are kept in the key, so it is not const and not for two threads.
  */
 _must_use_ int public_key_verify(PublicKey *key, SignatureScheme scheme, Blob message, Blob signature);
 
@@ -104,7 +104,7 @@ _must_use_ int ecdsa_p1363_to_der(Buffer *out, Blob p1363);
 
 typedef struct PrivateKey PrivateKey;
 /* PKCS#8 or traditional PEM, not encrypted: Ed25519, P-256, P-384, RSA.  CRYPTO_E_KEY_SYNTAX,
- * CRYPTO_E_KEY_TYPE. */
+ * CRYPTO_E_KEY_TYPE (also when the public half is weak). */
 _must_use_ int private_key_new_pem(PrivateKey **ret, Blob pem);
 PrivateKey *private_key_free(PrivateKey *key);
 DEFINE_CLEANUP(PrivateKey *, private_key_free)

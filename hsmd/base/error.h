@@ -23,24 +23,25 @@ int error_trace_origin(int r, const char *file, int line, const char *func);
 int error_trace_fold(int r, const char *file, int line, const char *func);
 
 /*
- * Raise -errno; returns it.  Asserts that it is negative, outside the function too: so the compiler knows that what
- * follows `if (r)` has its outputs.
+ * Raise -errno; returns it.  Asserts that it is negative, outside the function too: so the compiler knows
+ * that what follows `if (r)` has its outputs.
  */
-#define error_origin(_r)                                                                        \
-        ({                                                                                      \
-                int _raised = (_r);                                                             \
-                assert(_raised < 0);                                                            \
-                (void)error_trace_origin(_raised, __FILE__, __LINE__, __func__);                \
-                _raised;                                                                        \
+#define error_origin(_r)                                                                                    \
+        ({                                                                                                  \
+                int _raised = (_r);                                                                         \
+                assert(_raised < 0);                                                                        \
+                (void)error_trace_origin(_raised, __FILE__, __LINE__, __func__);                            \
+                _raised;                                                                                    \
         })
 
-/* Pass on the result of a callee: 0 stays 0, negative is traced and kept, positive becomes -ENOTRECOVERABLE. */
-#define error_fold(_r)                                                                          \
-        ({                                                                                      \
-                int _folded = (_r);                                                             \
-                if (_folded != 0) {                                                             \
-                        (void)error_trace_fold(_folded, __FILE__, __LINE__, __func__);          \
-                        _folded = _folded > 0 ? -ENOTRECOVERABLE : _folded;                     \
-                }                                                                               \
-                _folded;                                                                        \
+/* Pass on the result of a callee: 0 stays 0, negative is traced and kept, positive becomes -ENOTRECOVERABLE.
+ */
+#define error_fold(_r)                                                                                      \
+        ({                                                                                                  \
+                int _folded = (_r);                                                                         \
+                if (_folded != 0) {                                                                         \
+                        (void)error_trace_fold(_folded, __FILE__, __LINE__, __func__);                      \
+                        _folded = _folded > 0 ? -ENOTRECOVERABLE : _folded;                                 \
+                }                                                                                           \
+                _folded;                                                                                    \
         })

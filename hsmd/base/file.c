@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,8 +22,7 @@ int close_fd(int fd)
         return -1;
 }
 
-/* Appends up to `max` bytes that follow the end of the buffer's room; FILE_E_TOO_LARGE if the file has more.
- */
+/* FILE_E_TOO_LARGE, or an error, may leave part of the file behind the old end of `out`. */
 static int file_append_fd(Buffer *out, int fd, size_t max, size_t expected)
 {
         size_t done = 0;

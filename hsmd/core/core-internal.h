@@ -40,6 +40,7 @@ typedef struct Job {
         JobState state;
         uint32_t uid, request;
         bool internal;
+        bool alone;    /* takes a frame of its own */
         bool answered; /* ACTION_FAIL went out: nobody waits any longer */
         uint64_t deadline_usec;
         JobId next;

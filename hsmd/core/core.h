@@ -53,7 +53,6 @@ typedef enum CoreEventType {
         EVENT_COMMITTED,         /* the batch of ACTION_COMMIT is durable */
         EVENT_CHECKPOINT_WANTED, /* the journal has entries that no checkpoint covers (at start) */
         EVENT_CHECKPOINT_SIGNED, /* and published: the batch is done */
-        EVENT_CHECKPOINT_FAILED, /* the token did not sign it: try again */
         EVENT_TICK,              /* deadlines; and the turn of the loop is over: batches may start */
         EVENT_STOP,              /* finish what has an intent, start nothing new */
 } CoreEventType;
@@ -63,6 +62,7 @@ typedef struct CoreEvent {
         JobId job;
         unsigned worker;
         Reason reason;
+        bool alone; /* EVENT_ALLOWED: the job needs a frame of its own (its content travels with it) */
         uint64_t now_usec; /* monotonic */
 } CoreEvent;
 

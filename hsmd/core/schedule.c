@@ -159,15 +159,15 @@ static void schedule_frame_deadline(Core *c, unsigned worker, CoreFrame *frame, 
                 c->next_deadline = frame->deadline_usec;
 }
 
+/* The user whose turn it is among those with a queued job; NULL if none has one.  The turn passes when one
+ * is served. */
 static CoreUser *schedule_next_user(Core *c)
 {
         for (size_t i = 0; i < c->n_users; i++) {
-                size_t at = (c->user_turn + i) % c->n_users;
+                CoreUser *user = &c->users[(c->user_turn + i) % c->n_users];
 
-                if (!jobs_empty(&c->users[at].queued)) {
-                        c->user_turn = at + 1;
-                        return &c->users[at];
-                }
+                if (!jobs_empty(&user->queued))
+                        return user;
         }
         return NULL;
 }
@@ -192,9 +192,14 @@ static int schedule_send(Core *c, unsigned worker, uint64_t now_usec, CoreAction
         if (!user)
                 return 0;
         frame = schedule_frame(w, now_usec);
-        for (; user && frame->n < max; user = frame->n < max ? schedule_next_user(c) : NULL) {
-                JobId id = jobs_pop(c, &user->queued);
+        for (bool alone = false; user && frame->n < max && !alone; user = schedule_next_user(c)) {
+                JobId id = user->queued.head;
 
+                alone = c->jobs[id].alone;
+                if (alone && frame->n > 0)
+                        break; /* it heads the next frame */
+                (void)jobs_pop(c, &user->queued);
+                c->user_turn = (size_t)(user - c->users) + 1;
                 assert(user->n_queued > 0);
                 user->n_queued--;
                 r = job_move(c, id, JOB_EVENT_SENT);

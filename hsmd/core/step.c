@@ -30,6 +30,7 @@ static int step_allowed(Core *c, const CoreEvent *e, CoreActions *actions)
         r = job_move(c, e->job, JOB_EVENT_ALLOWED);
         if (r != 0)
                 return error_fold(r);
+        job->alone = e->alone;
         step_set_deadline(c, job, e->now_usec);
         jobs_push(c, &core_user_of(c, job)->ready, e->job);
         return 0;
@@ -184,8 +185,6 @@ int core_step(Core *c, const CoreEvent *e, CoreActions *actions)
                 return step_commit_state(c, COMMIT_IDLE, COMMIT_UNSIGNED);
         case EVENT_CHECKPOINT_SIGNED:
                 return step_checkpoint_signed(c, actions);
-        case EVENT_CHECKPOINT_FAILED:
-                return step_commit_state(c, COMMIT_SIGNING, COMMIT_UNSIGNED);
         case EVENT_TICK: {
                 int r = schedule_expire(c, e->now_usec, actions);
 

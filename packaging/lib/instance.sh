@@ -171,6 +171,7 @@ export HSMCTL_SIGN_SOCKET=$dir/run/sign.sock
 export HSMCTL_OFFICER_SOCKET=$dir/run/officer.sock
 export HSMCTL_AUDIT_SOCKET=$dir/run/audit.sock
 export HSMCTL_TRUST=$dir/trust
+export HSMD_DIR=$dir
 END
 }
 

@@ -407,6 +407,7 @@ static int engine_on_answered(void *userdata, unsigned worker, size_t n, const W
                 r = engine_finish(e, task, &items[i], &reasons[i]);
                 if (r != 0)
                         return error_fold(r);
+                e->n_signatures[worker] += reasons[i] == REASON_NONE;
                 stats_latency_add(&e->stats.sign, loop_now(e->loop) - task->sent_usec);
         }
         for (size_t i = 0; i < n; i++) {

@@ -60,8 +60,9 @@ struct Task {
         uint64_t intent, entry;
         Reason reason;            /* why there is no signature */
         Attestation *attestation; /* TASK_ATTEST */
+        size_t n_contradicts;     /* TASK_ATTEST: attestations it contradicts */
         Buffer evidence;          /* TASK_ATTEST: the envelope; TASK_GENESIS: the policy */
-        Refusal refusal;          /* TASK_REFUSAL */
+        Refusal refusal;          /* TASK_REFUSAL; of TASK_ATTEST only the uid that handed it in */
 };
 
 #define REQUEST_SCOPES 16
@@ -98,6 +99,7 @@ struct Engine {
         bool running, stopping;
         LoopSource *turn, *hash, *idle, *deadline, *flush, *stop;
         Stats stats;
+        uint64_t n_signatures[LIMIT_WORKERS]; /* by each worker */
         uint64_t start_real_usec, commit_start_usec, last_flush_usec;
         uint64_t checkpoint_usec; /* real time of the last one published */
         size_t n_refusals_out;    /* refusal entries on their way to the disk */

@@ -265,4 +265,5 @@ def main():
         os.unlink(key.file)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -36,6 +36,10 @@ _must_use_ int index_open(Index **ret, const char *dir);
 Index *index_free(Index *x); /* unflushed rows are lost: the next start adds them again from the entries */
 DEFINE_CLEANUP(Index *, index_free)
 
+/* Forget everything and begin anew: the database speaks of entries that do not exist.  Nothing may have been
+ * added yet. */
+_must_use_ int index_reset(Index *x);
+
 uint64_t index_size(const Index *x); /* entries [0, size) are in index.db */
 
 /* Add one row for `entry`; entries come in ascending order.  In memory only. */
@@ -49,5 +53,7 @@ _must_use_ int index_find(Index *x, IndexKind kind, const uint8_t key[static 32]
 
 /* True when enough is in memory that index_flush() should be called (when idle; forced past a bound). */
 bool index_should_flush(const Index *x, bool idle);
+/* True past twice the bound: index_flush() before more is added. */
+bool index_overdue(const Index *x);
 /* Move rows from memory to the database in one slice of at most about 2 ms.  *ret_more: call again. */
 _must_use_ int index_flush(Index *x, bool *ret_more);

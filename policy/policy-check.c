@@ -67,6 +67,15 @@ static void check_floor(PolicyReader *r)
                                          "'allow single-org' would have to say that one is enough");
 }
 
+/* A rule whose organisations could not be read is a fault already; how many it names is not known. */
+static bool electorate_is_known(const PolicyRelease *release)
+{
+        for (size_t i = 0; i < release->n_org_rules; i++)
+                if (release->org_rules[i].n_orgs == 0)
+                        return false;
+        return release->n_org_rules > 0;
+}
+
 /*
  * The rules of a release only ever ask for more, so they can hold together if each holds when every
  * organisation that they name has attested: K is no more than a rule names (checked where it is read), each
@@ -95,7 +104,7 @@ static void check_satisfiable(PolicyReader *r)
                 const PolicyClassRule *rule = &release->class_rules[m->rule];
                 OrgSet voters = orgset_both(quorum_electorate(release), quorum_class_orgs(p, rule->class));
 
-                if (orgset_size(&voters) < rule->k)
+                if (electorate_is_known(release) && orgset_size(&voters) < rule->k)
                         policy_fault_add(r->faults, m->place.line, m->place.column,
                                          "the rules of this release name only %zu of class %s",
                                          orgset_size(&voters), org_class_to_string(rule->class));

@@ -127,13 +127,15 @@ static void require_orgs(PolicyReader *r)
         rule = policy_reader_add(r, &release->org_rules, &release->n_org_rules);
         if (!rule)
                 return;
+        (void)policy_word_is(r, 3, "of");
+        if (r->line.n_words < 5) {
+                policy_reader_fault(r, r->line.n_words, "the name of an organisation has to stand here");
+                return;
+        }
         if (policy_word_decimal(r, 2, 1, LIMIT_POLICY_NAMES, &k) && k > r->line.n_words - 4)
                 policy_reader_fault(r, 2, "more than the organisations that are listed");
         rule->k = (size_t)k;
-        (void)policy_word_is(r, 3, "of");
-        if (r->line.n_words < 5)
-                policy_reader_fault(r, r->line.n_words, "the name of an organisation has to stand here");
-        else if (policy_word_references(r, 4, r->line.n_words, KIND_ORG, &rule->orgs, &rule->n_orgs))
+        if (policy_word_references(r, 4, r->line.n_words, KIND_ORG, &rule->orgs, &rule->n_orgs))
                 mention_orgs(r, 4, rule);
 }
 

@@ -299,13 +299,14 @@ static int engine_run(Engine *e)
 
 static int engine_feed(Engine *e, CoreEvent event)
 {
+        size_t before = e->actions.n;
         int r;
 
         event.now_usec = loop_now(e->loop);
         r = core_step(e->core, &event, &e->actions);
-        if (r != 0)
-                return error_fold(r);
-        r = loop_arm(e->turn);
+        /* A turn that changed nothing needs no other. */
+        if (r == 0 && (event.type != EVENT_TICK || e->actions.n > before))
+                r = loop_arm(e->turn);
         return r != 0 ? error_fold(r) : error_fold(engine_run(e));
 }
 
@@ -674,9 +675,9 @@ int engine_new(Engine **ret, Loop *loop, const Config *config, const Policy *pol
         if (r == 0)
                 r = core_new(&e->core, &options);
         if (r == 0)
-                r = loop_add_deferred(loop, &e->turn, PRIORITY_PEER, engine_on_turn, e);
+                r = loop_add_deferred(loop, &e->turn, PRIORITY_TURN, engine_on_turn, e);
         if (r == 0)
-                r = loop_add_deferred(loop, &e->hash, PRIORITY_PEER, hashing_on_turn, e);
+                r = loop_add_deferred(loop, &e->hash, PRIORITY_HASH, hashing_on_turn, e);
         if (r == 0)
                 r = loop_add_deferred(loop, &e->idle, PRIORITY_IDLE, engine_on_idle, e);
         if (r == 0)

@@ -18,7 +18,7 @@
 
 /* Work in one turn: about half a millisecond. */
 #define HASHING_TURN_BYTES (128 * 1024)
-#define HASHING_TURN_FILES 64
+#define HASHING_TURN_FILES 256
 
 int hashing_add(Engine *e, Task *task)
 {

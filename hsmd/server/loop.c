@@ -7,8 +7,12 @@
 #include "base/error.h"
 #include "server/loop.h"
 
+#define LOOP_DEFERRED_MAX 8
+
 struct Loop {
         sd_event *event;
+        size_t n_deferred;
+        LoopSource *deferred[LOOP_DEFERRED_MAX];
 };
 
 struct LoopSource {
@@ -16,6 +20,9 @@ struct LoopSource {
         LoopIo io;
         LoopCall call;
         void *userdata;
+        Loop *loop;
+        bool armed;          /* deferred: has to run */
+        uint64_t armed_usec; /* since when */
 };
 
 int loop_new(Loop **ret)
@@ -70,63 +77,82 @@ int loop_enable_watchdog(Loop *l)
         return r < 0 ? error_origin(r) : 0;
 }
 
-static int loop_source_new(LoopSource **ret, LoopIo io, LoopCall call, void *userdata)
+static int loop_source_new(Loop *l, LoopSource **ret, LoopIo io, LoopCall call, void *userdata)
 {
         LoopSource *s = NULL;
         int r = memory_new0(&s, 1);
 
         if (r != 0)
                 return error_fold(r);
-        *s = (LoopSource){.io = io, .call = call, .userdata = userdata};
+        *s = (LoopSource){.loop = l, .io = io, .call = call, .userdata = userdata};
         *ret = s;
         return 0;
 }
 
-/* sd-event would disable a source whose callback fails and go on; here a fault ends the loop. */
-static int loop_result(sd_event_source *source, int r)
+static int loop_run_deferred(LoopSource *s)
 {
-        if (r < 0)
-                (void)sd_event_exit(sd_event_source_get_event(source), r);
+        s->armed = false;
+        return s->call(s->userdata);
+}
+
+/* What has been put off for too long goes before anything else. */
+static int loop_run_overdue(Loop *l)
+{
+        for (size_t i = 0; i < l->n_deferred; i++) {
+                LoopSource *s = l->deferred[i];
+                int r;
+
+                if (!s->armed || loop_now(l) - s->armed_usec < LOOP_PATIENCE_USEC)
+                        continue;
+                r = sd_event_source_set_enabled(s->source, SD_EVENT_OFF);
+                if (r < 0)
+                        return error_origin(r);
+                r = loop_run_deferred(s);
+                if (r < 0)
+                        return error_fold(r);
+        }
         return 0;
 }
 
-static int loop_on_io(sd_event_source *source, int fd _unused_, uint32_t events, void *userdata)
+/* sd-event would disable a source whose callback fails and go on; here a fault ends the loop. */
+static int loop_finish(Loop *l, int r)
+{
+        if (r >= 0)
+                r = loop_run_overdue(l);
+        if (r < 0)
+                (void)sd_event_exit(l->event, r);
+        return 0;
+}
+
+static int loop_on_io(sd_event_source *source _unused_, int fd _unused_, uint32_t events, void *userdata)
 {
         LoopSource *s = userdata;
-        sd_event *event = sd_event_ref(sd_event_source_get_event(source));
-        int r = s->io(s->userdata, events); /* may free s */
+        Loop *l = s->loop; /* the callback may free s */
 
-        if (r < 0)
-                (void)sd_event_exit(event, r);
-        sd_event_unref(event);
-        return 0;
+        return loop_finish(l, s->io(s->userdata, events));
 }
 
-static int loop_on_signal(sd_event_source *source, const struct signalfd_siginfo *si _unused_,
+static int loop_on_signal(sd_event_source *source _unused_, const struct signalfd_siginfo *si _unused_,
                           void *userdata)
 {
         LoopSource *s = userdata;
 
-        return loop_result(source, s->call(s->userdata));
+        return loop_finish(s->loop, s->call(s->userdata));
 }
 
-static int loop_on_timer(sd_event_source *source, uint64_t usec _unused_, void *userdata)
+static int loop_on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
 {
         LoopSource *s = userdata;
-        sd_event *event = sd_event_ref(sd_event_source_get_event(source));
-        int r = s->call(s->userdata); /* may free s */
+        Loop *l = s->loop;
 
-        if (r < 0)
-                (void)sd_event_exit(event, r);
-        sd_event_unref(event);
-        return 0;
+        return loop_finish(l, s->call(s->userdata));
 }
 
-static int loop_on_deferred(sd_event_source *source, void *userdata)
+static int loop_on_deferred(sd_event_source *source _unused_, void *userdata)
 {
         LoopSource *s = userdata;
 
-        return loop_result(source, s->call(s->userdata));
+        return loop_finish(s->loop, loop_run_deferred(s));
 }
 
 static int loop_source_finish(LoopSource **ret, LoopSource *s, int r, LoopPriority priority)
@@ -145,7 +171,7 @@ int loop_add_io(Loop *l, LoopSource **ret, int fd, uint32_t events, LoopPriority
                 void *userdata)
 {
         LoopSource *s;
-        int r = loop_source_new(&s, call, NULL, userdata);
+        int r = loop_source_new(l, &s, call, NULL, userdata);
 
         if (r != 0)
                 return error_fold(r);
@@ -164,7 +190,7 @@ int loop_add_signal(Loop *l, LoopSource **ret, int sig, LoopCall call, void *use
 {
         LoopSource *s;
         sigset_t set;
-        int r = loop_source_new(&s, NULL, call, userdata);
+        int r = loop_source_new(l, &s, NULL, call, userdata);
 
         if (r != 0)
                 return error_fold(r);
@@ -178,7 +204,7 @@ int loop_add_signal(Loop *l, LoopSource **ret, int sig, LoopCall call, void *use
 int loop_add_timer(Loop *l, LoopSource **ret, LoopPriority priority, LoopCall call, void *userdata)
 {
         LoopSource *s;
-        int r = loop_source_new(&s, NULL, call, userdata);
+        int r = loop_source_new(l, &s, NULL, call, userdata);
 
         if (r != 0)
                 return error_fold(r);
@@ -203,27 +229,41 @@ int loop_set_timer(LoopSource *s, uint64_t at_usec)
 int loop_add_deferred(Loop *l, LoopSource **ret, LoopPriority priority, LoopCall call, void *userdata)
 {
         LoopSource *s;
-        int r = loop_source_new(&s, NULL, call, userdata);
+        int r = loop_source_new(l, &s, NULL, call, userdata);
 
         if (r != 0)
                 return error_fold(r);
+        assert(l->n_deferred < LOOP_DEFERRED_MAX);
         r = sd_event_add_defer(l->event, &s->source, loop_on_deferred, s);
         if (r >= 0)
                 r = sd_event_source_set_enabled(s->source, SD_EVENT_OFF);
-        return loop_source_finish(ret, s, r, priority);
+        r = loop_source_finish(ret, s, r, priority);
+        if (r == 0)
+                l->deferred[l->n_deferred++] = s;
+        return error_fold(r);
 }
 
 int loop_arm(LoopSource *s)
 {
-        int r = sd_event_source_set_enabled(s->source, SD_EVENT_ONESHOT);
+        int r;
 
-        return r < 0 ? error_origin(r) : 0;
+        if (s->armed)
+                return 0;
+        r = sd_event_source_set_enabled(s->source, SD_EVENT_ONESHOT);
+        if (r < 0)
+                return error_origin(r);
+        s->armed = true;
+        s->armed_usec = loop_now(s->loop);
+        return 0;
 }
 
 LoopSource *loop_source_free(LoopSource *s)
 {
         if (!s)
                 return NULL;
+        for (size_t i = 0; i < s->loop->n_deferred; i++)
+                if (s->loop->deferred[i] == s)
+                        s->loop->deferred[i--] = s->loop->deferred[--s->loop->n_deferred];
         if (s->source) {
                 (void)sd_event_source_set_enabled(s->source,
                                                   SD_EVENT_OFF); /* the loop may still hold a reference */

@@ -14,8 +14,8 @@
 typedef enum LoopPriority {
         PRIORITY_TOKEN, /* answers of workers: they keep the token busy */
         PRIORITY_PEER,  /* requests and replies */
-        PRIORITY_HASH,  /* one slice of artifacts */
         PRIORITY_TURN,  /* all that was pending is in: batches start */
+        PRIORITY_HASH,  /* one slice of artifacts */
         PRIORITY_IDLE,  /* maintenance */
 } LoopPriority;
 
@@ -45,7 +45,11 @@ _must_use_ int loop_add_signal(Loop *l, LoopSource **ret, int signal, LoopCall c
 _must_use_ int loop_add_timer(Loop *l, LoopSource **ret, LoopPriority priority, LoopCall call,
                               void *userdata);
 _must_use_ int loop_set_timer(LoopSource *s, uint64_t at_usec); /* monotonic; UINT64_MAX: off */
-/* Runs once after each loop_arm(), when nothing of a lower number is pending. */
+/*
+ * Runs once after each loop_arm(), when nothing of a lower number is pending; but never later than
+ * LOOP_PATIENCE_USEC, so that peers who keep the loop busy cannot keep it from its work.
+ */
+#define LOOP_PATIENCE_USEC (5 * 1000)
 _must_use_ int loop_add_deferred(Loop *l, LoopSource **ret, LoopPriority priority, LoopCall call,
                                  void *userdata);
 _must_use_ int loop_arm(LoopSource *s);

@@ -14,7 +14,7 @@
 /* Kinds of refusal that are kept apart between two commits; what is beyond joins the last. */
 #define REFUSALS_KINDS 64
 /* Commits of refusals are at least this far apart, but the first after a quiet time is at once. */
-#define REFUSALS_INTERVAL_USEC (1000 * 1000)
+#define REFUSALS_INTERVAL_USEC (100 * 1000)
 
 typedef struct Refusal {
         uint32_t uid;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <syslog.h>
 
 #include "base/error.h"
@@ -83,6 +84,23 @@ static int server_check_genesis(Journal *journal, const Policy *policy)
         if (r != 0)
                 return error_fold(r);
         return !blob_equal(buffer_blob(&first), buffer_blob(&expected));
+}
+
+/* The folders themselves; whatever they stand in is the admin's. */
+static bool server_make_folders(const Config *config)
+{
+        const struct {
+                const char *path;
+                mode_t mode;
+        } folders[] = {{config->state_path, 0700}, {config->log_path, 0755}, {config->evidence_path, 0755}};
+
+        for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
+                if (mkdir(folders[i].path, folders[i].mode) < 0 && errno != EEXIST) {
+                        log_write(LOG_STATE_FAULT, LOG_ERR, LOG_NO_UID, NULL, NULL,
+                                  "cannot make the folder %s: %s", folders[i].path, strerror(errno));
+                        return false;
+                }
+        return true;
 }
 
 static ServerExit server_open_journal(const Config *config, const Policy *policy, Journal **ret)
@@ -192,6 +210,8 @@ ServerExit server_run(const Config *config)
         if (r != 0)
                 return r < 0 ? SERVER_EXIT_FAULT : SERVER_EXIT_CONFIG;
         if (!server_check_policy(config, policy, &site))
+                return SERVER_EXIT_CONFIG;
+        if (!server_make_folders(config))
                 return SERVER_EXIT_CONFIG;
         exit_code = server_open_journal(config, policy, &journal);
         if (exit_code != SERVER_EXIT_OK)

@@ -16,8 +16,6 @@ INSTANCE_SOURCE=${INSTANCE_SOURCE:-git+https://git.example/hsmd}
 INSTANCE_WORKERS=${INSTANCE_WORKERS:-2}
 INSTANCE_LABEL=${INSTANCE_LABEL:-hsmd-instance}
 
-INSTANCE_SHARE=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-
 instance_fail() {
         printf '%s: %s\n' "${0##*/}" "$*" >&2
         return 1
@@ -46,13 +44,13 @@ instance_softhsm_module() {
         instance_fail "there is no libsofthsm2.so: install softhsm2"
 }
 
-# A throw-away token with the two release keys and the journal's key, and their public keys.
+# A throw-away token.
 instance_make_token() {
         local dir=$INSTANCE_DIR pin
 
         INSTANCE_MODULE=$(instance_softhsm_module) || return
         export SOFTHSM2_CONF=$dir/softhsm2.conf
-        mkdir -p "$dir/token" "$dir/keys"
+        mkdir -p "$dir/token"
         chmod 0700 "$dir/token"
         printf 'directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\n' \
                 "$dir/token" >"$SOFTHSM2_CONF"
@@ -62,9 +60,23 @@ instance_make_token() {
                 od -An -N16 -tx1 /dev/urandom | tr -d ' \n' >"$dir/pin"
         )
         pin=$(<"$dir/pin")
-        softhsm2-util --init-token --free --label "$INSTANCE_LABEL" --pin "$pin" --so-pin "$pin" >/dev/null || return
-        "$INSTANCE_SHARE/token-keygen" --module "$INSTANCE_MODULE" --token "$INSTANCE_LABEL" --pin-file "$dir/pin" \
-                --public-dir "$dir/keys" release-p256:ecdsa-p256 release-rsa3072:rsa3072 journal:ed25519
+        softhsm2-util --init-token --free --label "$INSTANCE_LABEL" --pin "$pin" --so-pin "$pin" >/dev/null
+}
+
+# instance_make_key TYPE LABEL: a key that can do nothing but sign, and its public key in keys/.
+instance_make_key() {
+        local out=$INSTANCE_DIR/keys/$2
+
+        mkdir -p "$INSTANCE_DIR/keys"
+        "$INSTANCE_TOKEN" --config "$INSTANCE_DIR/hsmd.conf" --generate-key "$1" --label "$2" >"$out.pem" || return
+        openssl pkey -pubin -in "$out.pem" -outform DER -out "$out.der"
+}
+
+# Tests that want other keys define this and instance_policy anew.
+instance_make_keys() {
+        instance_make_key ecdsa-p256 release-p256 &&
+                instance_make_key rsa-3072 release-rsa3072 &&
+                instance_make_key ed25519 journal
 }
 
 # instance_make_rebuilder ORG: a key pair of an organisation that rebuilds.
@@ -183,15 +195,16 @@ instance_create() {
         mkdir -p "$dir"/{run,state,log,token-state,attestations}
         chmod 0700 "$dir"/{run,state,token-state}
         instance_make_token || return
+        instance_config >"$dir/hsmd.conf"
+        instance_make_keys || return
         instance_make_rebuilder farm || return
         instance_make_rebuilder overseer || return
         instance_policy >"$dir/policy.hsmd"
-        instance_config >"$dir/hsmd.conf"
         instance_env >"$dir/env"
         "$INSTANCE_HSMCTL" policy lint "$dir/policy.hsmd" || return
         "$INSTANCE_HSMCTL" policy trust "$dir/policy.hsmd" >"$dir/trust" || return
         sed -n 's/^log //p' "$dir/trust" >"$dir/log.vkey"
-        openssl pkey -pubin -inform DER -in "$dir/keys/release-p256.der" -out "$dir/release.pem"
+        cp "$dir/keys/release-p256.pem" "$dir/release.pem"
         # shellcheck disable=SC1091
         . "$dir/env"
 }

@@ -68,7 +68,10 @@ instance_make_key() {
         local out=$INSTANCE_DIR/keys/$2
 
         mkdir -p "$INSTANCE_DIR/keys"
-        "$INSTANCE_TOKEN" --config "$INSTANCE_DIR/hsmd.conf" --generate-key "$1" --label "$2" >"$out.pem" || return
+        "$INSTANCE_TOKEN" --config "$INSTANCE_DIR/hsmd.conf" --generate-key "$1" --label "$2" >"$out.pem" 2>"$out.log" ||
+                { cat "$out.log" >&2; return 1; }
+        echo "$2: $1, private, sensitive, not extractable, sign only"
+        rm "$out.log"
         openssl pkey -pubin -in "$out.pem" -outform DER -out "$out.der"
 }
 
@@ -191,6 +194,8 @@ END
 instance_create() {
         local dir=$INSTANCE_DIR
 
+        # Workers lock their memory where they may; root may.
+        ulimit -l unlimited 2>/dev/null || true
         instance_check_dir "$dir" || return
         mkdir -p "$dir"/{run,state,log,token-state,attestations}
         chmod 0700 "$dir"/{run,state,token-state}
@@ -225,7 +230,7 @@ instance_running() {
         pid=$(cat "$INSTANCE_DIR/run/$1.pid" 2>/dev/null) || return 1
         [[ $pid =~ ^[1-9][0-9]*$ ]] || return 1
         [[ $(readlink "/proc/$pid/exe") == */"$1"?(' (deleted)') ]] || return 1
-        mapfile -d '' -t words <"/proc/$pid/cmdline" || return 1
+        { mapfile -d '' -t words <"/proc/$pid/cmdline"; } 2>/dev/null || return 1
         [[ " ${words[*]} " == *" $INSTANCE_DIR/hsmd.conf "* ]]
 }
 

@@ -20,7 +20,7 @@ bool policy_word_references(PolicyReader *r, size_t first, size_t end, PolicyKin
 /* Caller frees. */
 bool policy_word_copy(PolicyReader *r, size_t i, char **ret);
 bool policy_word_uri(PolicyReader *r, size_t i, char **ret);
-/* The URI of a private key; no other may be it.  The claim keeps a pointer to the text. */
+/* The URI of a private key; no other may be it.  The text is written even if another claims it already. */
 bool policy_word_private_key(PolicyReader *r, size_t i, char **ret);
 /* "ed25519:HEX", "ecdsa-p256-der:HEX" or "ecdsa-p256-p1363:HEX"; no other key may be it. */
 bool policy_word_public_key(PolicyReader *r, size_t i, PublicKey **ret, SignatureScheme *ret_scheme);

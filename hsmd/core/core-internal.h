@@ -61,6 +61,7 @@ typedef struct CoreUser {
 } CoreUser;
 
 typedef struct CoreFrame {
+        uint32_t number; /* of this worker's frames, ascending */
         bool checkpoint;
         size_t n;
         JobId jobs[LIMIT_TOKEN_BATCH];
@@ -71,7 +72,8 @@ typedef struct CoreWorker {
         bool up;
         size_t n_frames;                   /* oldest first */
         CoreFrame frames[CORE_FRAMES + 1]; /* and the checkpoint */
-        uint64_t op_usec;                  /* moving average of one operation; 0: not measured yet */
+        uint32_t last_frame;
+        uint64_t op_usec; /* moving average of one operation; 0: not measured yet */
         uint64_t last_done_usec;
 } CoreWorker;
 

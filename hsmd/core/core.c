@@ -228,13 +228,17 @@ const JobId *core_commit(const Core *c, size_t *ret_n)
         return c->commit;
 }
 
-const JobId *core_frame(const Core *c, unsigned worker, size_t *ret_n)
+const JobId *core_frame(const Core *c, unsigned worker, uint32_t frame, size_t *ret_n)
 {
         const CoreWorker *w = &c->workers[worker];
+        size_t i = 0;
 
-        assert(w->n_frames > 0);
-        *ret_n = w->frames[w->n_frames - 1].n;
-        return w->frames[w->n_frames - 1].jobs;
+        while (w->frames[i].number != frame) {
+                i++;
+                assert(i < w->n_frames);
+        }
+        *ret_n = w->frames[i].n;
+        return w->frames[i].jobs;
 }
 
 const JobId *core_frame_oldest(const Core *c, unsigned worker, size_t *ret_n, bool *ret_checkpoint)

@@ -68,7 +68,7 @@ typedef struct CoreEvent {
 
 typedef enum CoreActionType {
         ACTION_WRITE_INTENTS,   /* core_intents(): make them durable, then EVENT_INTENTS_DURABLE */
-        ACTION_SEND,            /* core_frame(worker): send these jobs as one frame */
+        ACTION_SEND,            /* core_frame(worker, frame): send these jobs as one frame */
         ACTION_SEND_CHECKPOINT, /* worker: have the checkpoint of the committed tree signed */
         ACTION_COMMIT,          /* core_commit(): write their entries, then EVENT_COMMITTED */
         ACTION_FAIL,    /* job, reason: answer it with an error; the job goes on or ends without its owner's
@@ -82,6 +82,7 @@ typedef struct CoreAction {
         CoreActionType type;
         JobId job;
         unsigned worker;
+        uint32_t frame; /* ACTION_SEND: which of the worker's frames */
         Reason reason;
 } CoreAction;
 
@@ -130,8 +131,8 @@ JobState core_job_state(const Core *c, JobId job);
 /* The batches that the actions speak of; valid until the event that ends them. */
 const JobId *core_intents(const Core *c, size_t *ret_n);
 const JobId *core_commit(const Core *c, size_t *ret_n);
-/* The newest frame of a worker. */
-const JobId *core_frame(const Core *c, unsigned worker, size_t *ret_n);
+/* The frame that an ACTION_SEND speaks of; valid until it is answered. */
+const JobId *core_frame(const Core *c, unsigned worker, uint32_t frame, size_t *ret_n);
 /* The oldest frame of a worker (the one whose answer comes next); *ret_checkpoint: it is the checkpoint. */
 const JobId *core_frame_oldest(const Core *c, unsigned worker, size_t *ret_n, bool *ret_checkpoint);
 

@@ -141,7 +141,7 @@ static CoreFrame *schedule_frame(CoreWorker *w, uint64_t now_usec)
         CoreFrame *frame = &w->frames[w->n_frames++];
 
         assert(w->n_frames <= CORE_FRAMES + 1);
-        *frame = (CoreFrame){.sent_usec = now_usec};
+        *frame = (CoreFrame){.number = ++w->last_frame, .sent_usec = now_usec};
         return frame;
 }
 
@@ -208,7 +208,10 @@ static int schedule_send(Core *c, unsigned worker, uint64_t now_usec, CoreAction
                 frame->jobs[frame->n++] = id;
         }
         schedule_frame_deadline(c, worker, frame, now_usec);
-        return core_emit(actions, ACTION_SEND, JOB_NONE, worker, REASON_NONE);
+        r = core_emit(actions, ACTION_SEND, JOB_NONE, worker, REASON_NONE);
+        if (r == 0)
+                actions->items[actions->n - 1].frame = frame->number;
+        return error_fold(r);
 }
 
 static size_t schedule_sign_frames(const CoreWorker *w)

@@ -179,12 +179,12 @@ static int engine_write_intents(Engine *e)
         return error_fold(engine_step(e, EVENT_INTENTS_DURABLE, JOB_NONE, REASON_NONE));
 }
 
-static int engine_send(Engine *e, unsigned worker)
+static int engine_send(Engine *e, unsigned worker, uint32_t frame)
 {
         WireSign items[LIMIT_TOKEN_BATCH];
         FormatInput inputs[LIMIT_TOKEN_BATCH];
         size_t n;
-        const JobId *jobs = core_frame(e->core, worker, &n);
+        const JobId *jobs = core_frame(e->core, worker, frame, &n);
         int fd = -1, r;
 
         for (size_t i = 0; i < n; i++) {
@@ -259,7 +259,7 @@ static int engine_act(Engine *e, const CoreAction *a)
         case ACTION_WRITE_INTENTS:
                 return error_fold(engine_write_intents(e));
         case ACTION_SEND:
-                return error_fold(engine_send(e, a->worker));
+                return error_fold(engine_send(e, a->worker, a->frame));
         case ACTION_SEND_CHECKPOINT:
                 return error_fold(engine_send_checkpoint(e, a->worker));
         case ACTION_COMMIT:

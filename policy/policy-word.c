@@ -272,11 +272,15 @@ bool policy_word_spki(PolicyReader *r, size_t i, KeyType type, PublicKey **ret)
         if (r->error)
                 return false;
         k = base64_decode(&der, BASE64_STANDARD, word->text, word->size);
+        if (k < 0) {
+                r->error = k;
+                return false;
+        }
         if (k > 0 || der.size == 0 || der.size > LIMIT_SPKI_SIZE) {
                 policy_reader_fault(r, i, "not base64 of at most %d bytes", LIMIT_SPKI_SIZE);
                 return false;
         }
-        k = k ? k : public_key_new_spki(&key, buffer_blob(&der));
+        k = public_key_new_spki(&key, buffer_blob(&der));
         if (k == 0 && public_key_type(key) != type) {
                 policy_reader_fault(r, i, "this is a key of algorithm %s",
                                     key_type_to_string(public_key_type(key)));

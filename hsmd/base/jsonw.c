@@ -160,17 +160,39 @@ static size_t utf8_size(const uint8_t *p, size_t left)
         return forms[i].size;
 }
 
+/*
+ * Bytes from `s` on that stand for themselves: ASCII, no escape.  Eight at a time, since nearly all that is
+ * written is plain and long: a byte with its top bit set, one below 0x20, a quote or a backslash sets a top
+ * bit below.
+ */
+static size_t plain_size(const uint8_t *s, size_t size)
+{
+        const uint64_t ones = 0x0101010101010101, tops = ones << 7;
+        size_t i = 0;
+        uint64_t x;
+
+        for (; i + sizeof(x) <= size; i += sizeof(x)) {
+                memcpy(&x, s + i, sizeof(x));
+                if ((x | (x - ones * 0x20) | ((x ^ ones * '"') - ones) | ((x ^ ones * '\\') - ones)) & tops)
+                        break;
+        }
+        while (i < size && s[i] < 0x80 && !jsonw_escapes[s[i]])
+                i++;
+        return i;
+}
+
 /* How many bytes more than `size` the escaped text takes; false if it is not UTF-8. */
 static bool jsonw_measure(const uint8_t *s, size_t size, size_t *ret_extra)
 {
         size_t extra = 0, n;
 
-        for (size_t i = 0; i < size; i += n) {
+        for (size_t i = plain_size(s, size); i < size; i += plain_size(s + i, size - i)) {
                 n = s[i] < 0x80 ? 1 : utf8_size(s + i, size - i);
                 if (n == 0)
                         return false;
                 if (jsonw_escapes[s[i]])
                         extra += jsonw_escapes[s[i]] == 'u' ? 5 : 1;
+                i += n;
         }
         *ret_extra = extra;
         return true;
@@ -179,8 +201,14 @@ static bool jsonw_measure(const uint8_t *s, size_t size, size_t *ret_extra)
 static uint8_t *put_escaped(uint8_t *p, const uint8_t *s, size_t size)
 {
         for (size_t i = 0; i < size; i++) {
-                char escape = jsonw_escapes[s[i]];
+                size_t n = plain_size(s + i, size - i);
+                char escape;
 
+                p = put(p, s + i, n);
+                i += n;
+                if (i == size)
+                        break;
+                escape = jsonw_escapes[s[i]];
                 if (!escape) {
                         *p++ = s[i];
                         continue;

@@ -222,16 +222,16 @@ instance_spawn() {
         echo $! >"$dir/run/$1.pid"
 }
 
-# instance_running NAME: is the process of DIR/run/NAME.pid alive and ours?  Numbers are used again.
+# instance_running NAME: is the process of DIR/run/NAME.pid alive and ours?  Numbers are used again, so its command line is
+# compared; /proc/PID/exe of a daemon that may not be dumped is root's to read.
 instance_running() {
         local pid
         local -a words
 
         pid=$(cat "$INSTANCE_DIR/run/$1.pid" 2>/dev/null) || return 1
         [[ $pid =~ ^[1-9][0-9]*$ ]] || return 1
-        [[ $(readlink "/proc/$pid/exe") == */"$1"?(' (deleted)') ]] || return 1
         { mapfile -d '' -t words <"/proc/$pid/cmdline"; } 2>/dev/null || return 1
-        [[ " ${words[*]} " == *" $INSTANCE_DIR/hsmd.conf "* ]]
+        [[ ${words[0]:-} == */"$1" && ${words[1]:-} == --config && ${words[2]:-} == "$INSTANCE_DIR/hsmd.conf" ]]
 }
 
 # Ready: the daemon answers and its token has a worker.

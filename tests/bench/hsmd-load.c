@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * hsmd-load: C clients ask a running hsmd for signatures, one artifact or a batch at a time, each artifact
- * once.  What they ask for has to be attested already.  After a warm-up, signatures are counted for a fixed
- * time while the clients go on asking; then each waits for its last answer.  One JSON object on stdout.
+ * once.  What they ask for has to be attested already.  They go on asking for a fixed time; then each waits
+ * for its last answer.  The rate is over all of it, so that a batch counts with all that it took.  One JSON
+ * object on stdout.
  *
  * An answer that is not a new signature ends the run: a refusal or a repeated answer would be cheap, and
  * would make the numbers a lie.
@@ -28,8 +29,7 @@
 #define SILENCE_MSEC 90000
 
 static const char *arg_socket, *arg_key;
-static unsigned long arg_clients = 1, arg_batch = 1, arg_first, arg_count = 1, arg_msec = 3000,
-                     arg_warmup_msec = 300;
+static unsigned long arg_clients = 1, arg_batch = 1, arg_first, arg_count = 1, arg_msec = 3000;
 static bool arg_fds;
 
 typedef struct Client {
@@ -43,8 +43,8 @@ typedef struct Load {
         Client clients[MAX_CLIENTS];
         size_t n_busy;
         uint64_t next, end; /* numbers of artifacts not asked for yet */
-        uint64_t start_nsec, window_nsec, stop_nsec, last_nsec;
-        uint64_t n_signed, n_in_window;
+        uint64_t start_nsec, stop_nsec, last_nsec;
+        uint64_t n_signed;
         uint32_t *samples;
         size_t n_samples;
 } Load;
@@ -142,32 +142,23 @@ static int unexpected(Blob reply)
         return error_origin(-EBADMSG);
 }
 
-static int load_count(Load *load, Client *c, size_t n)
+static void load_count(Load *load, Client *c, size_t n)
 {
-        uint64_t now = samples_clock(CLOCK_MONOTONIC);
-
+        load->last_nsec = samples_clock(CLOCK_MONOTONIC);
         load->n_signed += n;
-        load->last_nsec = now;
         c->n_results += n;
-        if (now < load->window_nsec || now > load->stop_nsec)
-                return 0;
-        load->n_in_window += n;
         for (size_t i = 0; i < n && load->n_samples < MAX_SAMPLES; i++)
-                load->samples[load->n_samples++] = samples_latency(c->asked_nsec, now);
-        return 0;
+                load->samples[load->n_samples++] = samples_latency(c->asked_nsec, load->last_nsec);
 }
 
 static int load_reply(Load *load, Client *c, Blob reply)
 {
         size_t n = peer_reply_count(reply, "\"outcome\":\"signed\"");
-        int r;
 
         if (!c->busy || peer_reply_count(reply, "\"outcome\":") != n ||
             peer_reply_has(reply, "\"repeated\":true") || peer_reply_has(reply, "\"error\":"))
                 return unexpected(reply);
-        r = load_count(load, c, n);
-        if (r)
-                return error_fold(r);
+        load_count(load, c, n);
         if (peer_reply_has(reply, "\"continues\":true"))
                 return 0;
         if (c->n_results != arg_batch)
@@ -205,8 +196,7 @@ static int load_run(Load *load)
         struct pollfd fds[MAX_CLIENTS];
 
         load->start_nsec = samples_clock(CLOCK_MONOTONIC);
-        load->window_nsec = load->start_nsec + arg_warmup_msec * UINT64_C(1000000);
-        load->stop_nsec = load->window_nsec + arg_msec * UINT64_C(1000000);
+        load->stop_nsec = load->start_nsec + arg_msec * UINT64_C(1000000);
         for (unsigned i = 0; i < arg_clients; i++) {
                 int r = load_ask(load, &load->clients[i]);
 
@@ -239,12 +229,11 @@ static int load_run(Load *load)
 
 static int load_print(Load *load)
 {
-        uint64_t end = load->last_nsec < load->stop_nsec ? load->last_nsec : load->stop_nsec;
         Buffer out = BUFFER_NULL;
         JsonWriter w;
         int r;
 
-        if (load->n_in_window == 0 || end <= load->window_nsec)
+        if (load->n_signed == 0)
                 return error_origin(-ENODATA);
         jsonw_init(&w, &out);
         jsonw_object(&w);
@@ -253,7 +242,7 @@ static int load_print(Load *load)
         jsonw_member_bool(&w, "files", arg_fds);
         jsonw_member_u64(&w, "signatures", load->n_signed);
         jsonw_name(&w, "signatures_per_second");
-        jsonw_fixed(&w, (double)load->n_in_window * 1e9 / (double)(end - load->window_nsec), 1);
+        jsonw_fixed(&w, (double)load->n_signed * 1e9 / (double)(load->last_nsec - load->start_nsec), 1);
         jsonw_name(&w, "p50_usec");
         jsonw_fixed(&w, samples_rank(load->samples, load->n_samples, 500), 1);
         jsonw_name(&w, "p99_usec");
@@ -296,7 +285,7 @@ static int usage(void)
 {
         (void)fprintf(stderr, "usage: hsmd-load --socket FILE --key NAME --first N --count N [--clients N] "
                               "[--batch N] [--files]\n"
-                              "                 [--msec N] [--warmup-msec N]\n");
+                              "                 [--msec N]\n");
         return -EINVAL;
 }
 
@@ -316,11 +305,15 @@ static int parse_number(unsigned long *ret, unsigned long min, unsigned long max
 static int parse_argv(int argc, char *argv[])
 {
         static const struct option options[] = {
-                {"socket", required_argument, NULL, 's'},  {"key", required_argument, NULL, 'k'},
-                {"clients", required_argument, NULL, 'c'}, {"batch", required_argument, NULL, 'b'},
-                {"first", required_argument, NULL, 'f'},   {"count", required_argument, NULL, 'n'},
-                {"msec", required_argument, NULL, 'm'},    {"warmup-msec", required_argument, NULL, 'w'},
-                {"files", no_argument, NULL, 'F'},         {NULL, 0, NULL, 0},
+                {"socket", required_argument, NULL, 's'},
+                {"key", required_argument, NULL, 'k'},
+                {"clients", required_argument, NULL, 'c'},
+                {"batch", required_argument, NULL, 'b'},
+                {"first", required_argument, NULL, 'f'},
+                {"count", required_argument, NULL, 'n'},
+                {"msec", required_argument, NULL, 'm'},
+                {"files", no_argument, NULL, 'F'},
+                {NULL, 0, NULL, 0},
         };
         int c, r = 0;
 
@@ -346,9 +339,6 @@ static int parse_argv(int argc, char *argv[])
                         break;
                 case 'm':
                         r = parse_number(&arg_msec, 1, 600000);
-                        break;
-                case 'w':
-                        r = parse_number(&arg_warmup_msec, 0, 60000);
                         break;
                 case 'F':
                         arg_fds = true;

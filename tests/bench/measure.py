@@ -87,16 +87,14 @@ class P11Kit:
 
 def hsmd_load(instance, key, seconds, clients, batch, files=False, expected_rate=2000):
     """Load on a running instance.  `expected_rate` decides how many artifacts are attested beforehand."""
-    warmup = 0.3
     # The last requests of all clients go on after the end.
-    count = int(expected_rate * (seconds + warmup) * 1.3) + 2 * clients * batch
+    count = int(expected_rate * seconds * 1.3) + 2 * clients * batch
     first = instance.take(key, count)
     pids = {"hsmd": [instance.hsmd.pid], "token": [instance.hsmd_token.pid] + children(instance.hsmd_token.pid)}
     before = {name: sum(cpu_exact(pid) for pid in group) for name, group in pids.items()}
     command = [
         instance.programs["hsmd-load"], "--socket", instance.sign_socket, "--key", key, "--clients", clients,
         "--batch", batch, "--first", first, "--count", count, "--msec", int(seconds * 1000),
-        "--warmup-msec", int(warmup * 1000),
     ] + (["--files"] if files else [])
     try:
         result = json.loads(call(command, timeout=seconds + 150))

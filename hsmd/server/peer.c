@@ -121,6 +121,14 @@ static int peer_charge(Peer *peer)
         return r;
 }
 
+/* One large message must not stay charged for the life of the connection. */
+static void peer_shrink(Peer *peer, Buffer *buffer)
+{
+        if (buffer->size == 0 && buffer->capacity > PEER_READ_SIZE)
+                buffer_deinit(buffer);
+        (void)!peer_charge(peer); /* it only got less */
+}
+
 /* A whole message that came together with an earlier one. */
 static bool peer_pending(const Peer *peer)
 {
@@ -181,12 +189,8 @@ static int peer_flush(Peer *peer)
         }
         if (peer->out_sent == peer->out.size) {
                 peer->out_sent = 0;
-                /* One large answer must not stay charged for the life of the connection. */
-                if (peer->out.capacity > PEER_READ_SIZE)
-                        buffer_deinit(&peer->out);
-                else
-                        buffer_clear(&peer->out);
-                (void)!peer_charge(peer); /* it only got less */
+                buffer_clear(&peer->out);
+                peer_shrink(peer, &peer->out);
         }
         return error_fold(peer_update(peer));
 }
@@ -271,6 +275,7 @@ static int peer_dispatch(Peer *peer, size_t size)
         peer->busy = true;
         r = sjson_parse(&message, peer->in.data, size, &error);
         buffer_consume(&peer->in, size + 1);
+        peer_shrink(peer, &peer->in);
         if (r < 0)
                 return error_fold(r);
         if (r > 0) {

@@ -92,7 +92,6 @@ void text_write_padded(FILE *f, const char *s, size_t width)
 
 void text_printf(FILE *f, const char *format, ...)
 {
-        _cleanup_(buffer_deinit) Buffer out = BUFFER_NULL;
         char *text = NULL;
         va_list args;
         int n;

@@ -4,12 +4,16 @@
  *
  *     P11SHIM_MODULE       the module behind it
  *     P11SHIM              CALL:N=ACTION,...: CALL is C_Login, C_OpenSession, C_SignInit or C_Sign; N counts
- * from 1 or is * for every call; ACTION is hang, crash, corrupt, short (both for C_Sign) or a CK_RV in
- *                          hexadecimal, returned instead of what the module says; only C_Sign calls it
- * nevertheless P11SHIM_RECORD       a file with a line for each such call: "CALL N pid=PID rv=RV".  RV is
- * "pending" while the call has not returned, and for ever if it never does.  With it N counts over all
- * processes that share the record, without it in each process. P11SHIM_TOKEN_FLAGS  bits that C_GetTokenInfo
- * reports beside those of the token, in hexadecimal
+ *                          from 1 or is * for every call; ACTION is hang, crash, corrupt, short (both for
+ *                          C_Sign) or a CK_RV in hexadecimal, returned instead of what the module says; only
+ *                          C_Sign calls it nevertheless
+ *     P11SHIM_RECORD       a file with a line for each such call: "CALL N pid=PID rv=RV".  RV is "pending"
+ *                          while the call has not returned, and for ever if it never does.  With it N counts
+ *                          over all processes that share the record, without it in each process.
+ *                          In RECORD.signed is a line before and a line after each C_Sign:
+ *                          "asked PID N MECHANISM DATA" and "done PID N RV SIGNATURE", all but PID and N
+ *                          in hexadecimal, DATA cut if it is long; N counts the calls of PID
+ *     P11SHIM_TOKEN_FLAGS  bits that C_GetTokenInfo reports beside those of the token, in hexadecimal
  */
 #include <assert.h>
 #include <dlfcn.h>
@@ -57,6 +61,9 @@ static CK_FUNCTION_LIST list, *module;
 static unsigned long counts[_CALL_MAX];
 static int record_fd = -1;
 static off_t record_read; /* up to here the lines are counted */
+static int signed_fd = -1;
+static unsigned long n_signed;
+static CK_MECHANISM_TYPE mechanism_now; /* a worker has one session */
 
 static void fail(const char *what)
 {
@@ -137,6 +144,41 @@ static CK_RV step_end(const Step *step, CK_RV rv)
         (void)snprintf(text, sizeof(text), "0x%08lx", rv);
         record_end(step, text);
         return rv;
+}
+
+/* ---- what was signed ---- */
+
+#define SIGNED_DATA_MAX 1024
+
+static void signed_open(void)
+{
+        const char *record = getenv("P11SHIM_RECORD");
+        char path[4096];
+
+        if (!record || signed_fd >= 0)
+                return;
+        if (snprintf(path, sizeof(path), "%s.signed", record) >= (int)sizeof(path))
+                fail("P11SHIM_RECORD is too long");
+        signed_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+        if (signed_fd < 0)
+                fail("P11SHIM_RECORD.signed cannot be opened");
+}
+
+/* One write each, so that lines of several processes do not mix. */
+static void signed_write(const char *what, unsigned long value, const CK_BYTE *data, CK_ULONG data_size)
+{
+        char line[2 * SIGNED_DATA_MAX + 128];
+        CK_ULONG n = data_size < SIGNED_DATA_MAX ? data_size : SIGNED_DATA_MAX;
+        int size;
+
+        if (signed_fd < 0)
+                return;
+        size = snprintf(line, sizeof(line), "%s %ld %lu %lx ", what, (long)getpid(), n_signed, value);
+        for (CK_ULONG i = 0; i < n; i++)
+                size += snprintf(line + size, sizeof(line) - (size_t)size, "%02x", data[i]);
+        line[size++] = '\n';
+        if (write(signed_fd, line, (size_t)size) != size)
+                fail("P11SHIM_RECORD.signed cannot be written");
 }
 
 /* ---- what is to happen ---- */
@@ -229,6 +271,7 @@ static CK_RV shim_sign_init(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanis
 {
         Step step = step_begin(CALL_SIGN_INIT);
 
+        mechanism_now = mechanism->mechanism;
         return step_end(&step, step.action == ACTION_RETURN ? step.rv
                                                             : module->C_SignInit(session, mechanism, key));
 }
@@ -236,15 +279,19 @@ static CK_RV shim_sign_init(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanis
 static CK_RV shim_sign(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG data_size,
                        CK_BYTE_PTR signature, CK_ULONG_PTR size)
 {
-        Step step = step_begin(CALL_SIGN);
+        Step step;
         CK_RV rv;
 
+        n_signed++;
+        signed_write("asked", mechanism_now, data, data_size);
+        step = step_begin(CALL_SIGN);
         if (step.action == ACTION_RETURN) {
                 CK_BYTE unused[2048];
                 CK_ULONG unused_size = sizeof(unused);
 
                 /* As in a module that fails by itself, the operation is over. */
                 (void)module->C_Sign(session, data, data_size, unused, &unused_size);
+                signed_write("done", step.rv, NULL, 0);
                 return step_end(&step, step.rv);
         }
         rv = module->C_Sign(session, data, data_size, signature, size);
@@ -252,6 +299,7 @@ static CK_RV shim_sign(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG dat
                 signature[*size / 2] ^= 1;
         if (rv == CKR_OK && step.action == ACTION_SHORT)
                 *size -= 1;
+        signed_write("done", rv, signature, rv == CKR_OK ? *size : 0);
         return step_end(&step, rv);
 }
 
@@ -274,6 +322,7 @@ __attribute__((visibility("default"))) CK_RV C_GetFunctionList(CK_FUNCTION_LIST_
         if (!get || get(&module) != CKR_OK)
                 fail("P11SHIM_MODULE does not load");
         record_open();
+        signed_open();
         list = *module;
         list.C_Login = shim_login;
         list.C_OpenSession = shim_open_session;

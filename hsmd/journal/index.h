@@ -55,5 +55,8 @@ _must_use_ int index_find(Index *x, IndexKind kind, const uint8_t key[static 32]
 bool index_should_flush(const Index *x, bool idle);
 /* True past twice the bound: index_flush() before more is added. */
 bool index_overdue(const Index *x);
-/* Move rows from memory to the database in one slice of at most about 2 ms.  *ret_more: call again. */
+/*
+ * Move rows from memory to the database in one slice of about 2 ms, not counting the sync that every
+ * thousand pages need.  *ret_more: what was begun is not finished; call again.
+ */
 _must_use_ int index_flush(Index *x, bool *ret_more);

@@ -20,6 +20,8 @@
 #define CORE_FRAME_GRACE_USEC (5 * 1000 * 1000)
 /* Entries that are committed without waiting for the rest of their requests. */
 #define CORE_COMMIT_EAGER 256
+/* How long entries wait for the rest of their requests: one huge artifact must not hold small ones back. */
+#define CORE_COMMIT_WAIT_USEC (250 * 1000)
 
 typedef enum JobEvent {
         JOB_EVENT_ALLOWED,
@@ -88,6 +90,7 @@ struct Core {
         CoreOptions options;
         bool stopping;
         bool commit_due;
+        uint64_t now_usec; /* of the step under way */
         CommitState commit_state;
         uint64_t next_deadline;
         size_t n_jobs;
@@ -96,6 +99,7 @@ struct Core {
         size_t n_users, user_turn;
         CoreUser users[LIMIT_PEERS];
         Jobs staged;
+        uint64_t staged_deadline_usec; /* of the first of them: commit, whatever is still to come */
         size_t n_intents, n_commit;
         JobId intents[LIMIT_COMMIT_BATCH], commit[LIMIT_COMMIT_BATCH];
         CoreWorker workers[LIMIT_WORKERS];
@@ -121,6 +125,7 @@ void jobs_remove(Core *c, Jobs *q, JobId id);
 bool job_state_is_open(JobState s);
 _must_use_ int job_move(Core *c, JobId id, JobEvent event);
 _must_use_ int core_emit(CoreActions *a, CoreActionType type, JobId job, unsigned worker, Reason reason);
+void core_set_next_deadline(Core *c, uint64_t deadline_usec);
 CoreUser *core_user_of(Core *c, const Job *job);
 _must_use_ int core_release(Core *c, JobId id, CoreActions *actions);
 

@@ -97,6 +97,12 @@ int core_emit(CoreActions *a, CoreActionType type, JobId job, unsigned worker, R
         return 0;
 }
 
+void core_set_next_deadline(Core *c, uint64_t deadline_usec)
+{
+        if (deadline_usec < c->next_deadline)
+                c->next_deadline = deadline_usec;
+}
+
 void core_actions_deinit(CoreActions *a)
 {
         free(a->items);

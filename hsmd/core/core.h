@@ -97,7 +97,7 @@ void core_actions_deinit(CoreActions *a);
 typedef struct CoreOptions {
         unsigned n_workers;
         uint64_t token_timeout_usec;   /* of one call into the module */
-        uint64_t request_timeout_usec; /* from EVENT_ALLOWED or EVENT_ENTRY to the answer */
+        uint64_t request_timeout_usec; /* from EVENT_ALLOWED, _FOLLOW or _ENTRY to the answer */
 } CoreOptions;
 
 typedef struct Core Core;

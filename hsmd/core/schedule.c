@@ -57,6 +57,10 @@ int schedule_stage(Core *c, JobId id, JobEvent event)
 
         if (r != 0)
                 return error_fold(r);
+        if (jobs_empty(&c->staged)) {
+                c->staged_deadline_usec = c->now_usec + CORE_COMMIT_WAIT_USEC;
+                core_set_next_deadline(c, c->staged_deadline_usec);
+        }
         jobs_push(c, &c->staged, id);
         if (c->staged.n >= CORE_COMMIT_EAGER)
                 c->commit_due = true;
@@ -77,7 +81,9 @@ static int schedule_commit(Core *c, CoreActions *actions)
 {
         int r;
 
-        if (c->commit_state != COMMIT_IDLE || !c->commit_due || jobs_empty(&c->staged))
+        if (jobs_empty(&c->staged))
+                c->commit_due = false; /* a request ended that had nothing to commit */
+        if (c->commit_state != COMMIT_IDLE || !c->commit_due)
                 return 0;
         assert(c->n_commit == 0);
         while (c->n_commit < LIMIT_COMMIT_BATCH && !jobs_empty(&c->staged)) {
@@ -155,8 +161,7 @@ static void schedule_frame_deadline(Core *c, unsigned worker, CoreFrame *frame, 
 
         frame->deadline_usec =
                 now_usec + (n < 4 ? n : 4) * c->options.token_timeout_usec + CORE_FRAME_GRACE_USEC;
-        if (frame->deadline_usec < c->next_deadline)
-                c->next_deadline = frame->deadline_usec;
+        core_set_next_deadline(c, frame->deadline_usec);
 }
 
 /* The user whose turn it is among those with a queued job; NULL if none has one.  The turn passes when one
@@ -324,7 +329,9 @@ static int schedule_expire_job(Core *c, JobId id, CoreActions *actions)
 
         switch (job->state) {
         case JOB_READY:
-                jobs_remove(c, &user->ready, id);
+        case JOB_FOLLOWING:
+                if (job->state == JOB_READY)
+                        jobs_remove(c, &user->ready, id);
                 r = schedule_fail(c, id, REASON_TOKEN_UNAVAILABLE, actions);
                 if (r == 0)
                         r = job_move(c, id, JOB_EVENT_CLOSED);
@@ -345,7 +352,6 @@ static int schedule_expire_job(Core *c, JobId id, CoreActions *actions)
                 return error_fold(schedule_fail(c, id, REASON_TOKEN_UNAVAILABLE, actions));
         case JOB_INTENT: /* bounded by the disk */
         case JOB_NEW:
-        case JOB_FOLLOWING:
         case JOB_FREE:
         case _JOB_STATE_MAX:
                 return 0;
@@ -381,6 +387,8 @@ int schedule_expire(Core *c, uint64_t now_usec, CoreActions *actions)
 
         if (now_usec < c->next_deadline)
                 return 0;
+        if (!jobs_empty(&c->staged) && c->staged_deadline_usec <= now_usec)
+                c->commit_due = true;
         r = schedule_expire_frames(c, now_usec, &next, actions);
         if (r != 0)
                 return error_fold(r);
@@ -397,6 +405,9 @@ int schedule_expire(Core *c, uint64_t now_usec, CoreActions *actions)
                 if (r != 0)
                         return error_fold(r);
         }
+        /* Jobs that were staged just now, or wait for their request. */
+        if (!jobs_empty(&c->staged) && c->staged_deadline_usec > now_usec && c->staged_deadline_usec < next)
+                next = c->staged_deadline_usec;
         c->next_deadline = next;
         return 0;
 }

@@ -7,13 +7,14 @@
 #include "base/error.h"
 #include "core/core-internal.h"
 
+/* Once set it stays: who followed another for most of the time has little of it left. */
 static void step_set_deadline(Core *c, Job *job, uint64_t now_usec)
 {
         if (job->internal)
                 return;
-        job->deadline_usec = now_usec + c->options.request_timeout_usec;
-        if (job->deadline_usec < c->next_deadline)
-                c->next_deadline = job->deadline_usec;
+        if (job->deadline_usec == UINT64_MAX)
+                job->deadline_usec = now_usec + c->options.request_timeout_usec;
+        core_set_next_deadline(c, job->deadline_usec);
 }
 
 static int step_allowed(Core *c, const CoreEvent *e, CoreActions *actions)
@@ -34,6 +35,12 @@ static int step_allowed(Core *c, const CoreEvent *e, CoreActions *actions)
         step_set_deadline(c, job, e->now_usec);
         jobs_push(c, &core_user_of(c, job)->ready, e->job);
         return 0;
+}
+
+static int step_follow(Core *c, const CoreEvent *e)
+{
+        step_set_deadline(c, &c->jobs[e->job], e->now_usec);
+        return error_fold(job_move(c, e->job, JOB_EVENT_FOLLOW));
 }
 
 static int step_closed(Core *c, const CoreEvent *e, CoreActions *actions)
@@ -69,6 +76,7 @@ static int step_intents_durable(Core *c)
                 if (r != 0)
                         return error_fold(r);
                 jobs_push(c, &user->queued, id);
+                core_set_next_deadline(c, c->jobs[id].deadline_usec); /* it may have passed meanwhile */
         }
         c->n_intents = 0;
         return 0;
@@ -153,11 +161,12 @@ int core_step(Core *c, const CoreEvent *e, CoreActions *actions)
 {
         assert(c && e && actions);
 
+        c->now_usec = e->now_usec;
         switch (e->type) {
         case EVENT_ALLOWED:
                 return step_allowed(c, e, actions);
         case EVENT_FOLLOW:
-                return error_fold(job_move(c, e->job, JOB_EVENT_FOLLOW));
+                return step_follow(c, e);
         case EVENT_LEADER_DONE:
                 return error_fold(job_move(c, e->job, JOB_EVENT_LEADER_DONE));
         case EVENT_CLOSED:

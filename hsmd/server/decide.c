@@ -23,7 +23,7 @@ static size_t decide_bucket(const Task *task)
         return (hash ^ (uint32_t)task->key ^ ((uint32_t)task->format << 8)) % ENGINE_TABLE_SIZE;
 }
 
-Task *decide_find_leader(Engine *e, const Task *task)
+static Task *decide_find_leader(Engine *e, const Task *task)
 {
         for (Task *t = e->table[decide_bucket(task)]; t; t = t->table_next)
                 if (t->key == task->key && t->format == task->format &&
@@ -276,6 +276,7 @@ int decide_task(Engine *e, Task *task)
 
         leader = decide_find_leader(e, task);
         if (leader) {
+                task->leader = leader;
                 task->next = leader->followers;
                 leader->followers = task;
                 return error_fold(engine_step(e, EVENT_FOLLOW, task->job, REASON_NONE));

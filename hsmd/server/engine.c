@@ -82,6 +82,30 @@ int engine_task_new(Engine *e, Request *request, TaskKind kind, uint32_t uid, Ta
         return 0;
 }
 
+static void engine_unfollow(Task *task)
+{
+        Task *leader = TAKE_PTR(task->leader);
+        Task **link;
+
+        if (!leader)
+                return;
+        for (link = &leader->followers; *link != task; link = &(*link)->next)
+                assert(*link);
+        *link = TAKE_PTR(task->next);
+}
+
+/* Its leader is gone: decide again. */
+static int engine_wake(Engine *e, Task *task)
+{
+        int r;
+
+        task->leader = NULL;
+        if (core_job_state(e->core, task->job) != JOB_FOLLOWING)
+                return 0; /* both ended in one step: its own release comes next */
+        r = engine_step(e, EVENT_LEADER_DONE, task->job, REASON_NONE);
+        return r != 0 ? error_fold(r) : error_fold(decide_task(e, task));
+}
+
 /* The job is over: wake those that waited for it, forget the rest. */
 static int engine_release(Engine *e, JobId job)
 {
@@ -91,6 +115,7 @@ static int engine_release(Engine *e, JobId job)
 
         decide_table_remove(e, task);
         hashing_remove(e, task);
+        engine_unfollow(task);
         task->fd = close_fd(task->fd);
         task->copy_fd = close_fd(task->copy_fd);
         task->hasher = hasher_free(task->hasher);
@@ -107,24 +132,11 @@ static int engine_release(Engine *e, JobId job)
                 int r;
 
                 followers = TAKE_PTR(follower->next);
-                r = engine_step(e, EVENT_LEADER_DONE, follower->job, REASON_NONE);
-                if (r == 0)
-                        r = decide_task(e, follower);
+                r = engine_wake(e, follower);
                 if (r != 0)
                         return error_fold(r);
         }
         return 0;
-}
-
-static void engine_unfollow(Engine *e, Task *task)
-{
-        Task *leader = decide_find_leader(e, task);
-        Task **link;
-
-        assert(leader);
-        for (link = &leader->followers; *link != task; link = &(*link)->next)
-                assert(*link);
-        *link = TAKE_PTR(task->next);
 }
 
 void engine_request_gone(Engine *e, Request *request)
@@ -139,8 +151,6 @@ void engine_request_gone(Engine *e, Request *request)
 
                 if (task->request != request || state == JOB_FREE)
                         continue;
-                if (state == JOB_FOLLOWING)
-                        engine_unfollow(e, task);
                 if (state != JOB_NEW && state != JOB_READY && state != JOB_FOLLOWING)
                         continue;
                 if (engine_step(e, EVENT_CLOSED, job, REASON_NONE) != 0)

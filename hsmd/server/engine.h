@@ -38,6 +38,7 @@ struct Task {
         Request *request; /* NULL: the daemon's own, or whoever asked has been answered or is gone */
         Task *next;       /* in a queue of hashing, or of followers */
         Task *followers;  /* those that wait for this one's signature */
+        Task *leader;     /* whose follower it is */
         Task *table_next; /* in the table of signatures under way */
         bool in_table;
         uint32_t index; /* among the request's artifacts */
@@ -154,7 +155,6 @@ int hashing_on_turn(void *userdata);
 
 /* Digests are known (or task->reason says why not): answer, follow, refuse or allow. */
 _must_use_ int decide_task(Engine *e, Task *task);
-Task *decide_find_leader(Engine *e, const Task *task);
 void decide_table_remove(Engine *e, Task *task);
 /* Appends the intent's members, with its number, from what decide_task() prepared. */
 _must_use_ int decide_write_intent(const Task *task, uint64_t intent, Buffer *out);

@@ -5,11 +5,12 @@
  * P processes load the module and log in; each runs T threads with a session of their own; all sign from one
  * instant on until the time or the count is over.  One JSON object on stdout.
  */
+#include <fcntl.h>
 #include <getopt.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -137,7 +138,8 @@ static int process_run_threads(P11 *p11, Shared *shared, unsigned process)
         return 0;
 }
 
-static int process_main(Shared *shared, unsigned process)
+/* `ready_fd` gets a byte when the module is loaded and logged in; without one the process has failed. */
+static int process_main(Shared *shared, unsigned process, int ready_fd)
 {
         Buffer pin = BUFFER_NULL;
         P11 p11 = P11_NULL;
@@ -148,32 +150,55 @@ static int process_main(Shared *shared, unsigned process)
         if (!r)
                 r = p11_init(&p11, arg_module, arg_token, buffer_blob(&pin));
         if (!r)
+                r = file_write_all(ready_fd, "", 1);
+        if (!r)
                 r = process_run_threads(&p11, shared, process);
         p11_deinit(&p11);
         buffer_deinit(&pin);
         return r ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* One process that fails leaves the others at the barrier: their alarm ends them. */
+/* Ready before the next one starts: p11-kit's server does not take several new connections at once. */
+static int process_start(Shared *shared, unsigned process, pid_t *ret)
+{
+        int ready[2];
+        uint8_t byte;
+        ssize_t n;
+
+        if (pipe2(ready, O_CLOEXEC) < 0)
+                return error_origin(-errno);
+        *ret = fork();
+        if (*ret == 0) {
+                (void)close(ready[0]);
+                _exit(process_main(shared, process, ready[1]));
+        }
+        (void)close(ready[1]);
+        n = *ret > 0 ? read(ready[0], &byte, 1) : -1;
+        (void)close(ready[0]);
+        return n == 1 ? 0 : error_origin(-EIO);
+}
+
+/* One process that fails leaves the others at the barrier: end them. */
 static int run_processes(Shared *shared)
 {
         pid_t children[MAX_PROCESSES];
-        int failed = 0;
+        unsigned n = 0;
+        int r = 0;
 
-        for (unsigned p = 0; p < arg_processes; p++) {
-                children[p] = fork();
-                if (children[p] < 0)
-                        return error_origin(-errno);
-                if (children[p] == 0)
-                        _exit(process_main(shared, p));
+        while (!r && n < arg_processes) {
+                r = process_start(shared, n, &children[n]);
+                if (children[n] > 0)
+                        n++;
         }
-        for (unsigned p = 0; p < arg_processes; p++) {
+        for (unsigned p = 0; p < n; p++) {
                 int status;
 
+                if (r)
+                        (void)kill(children[p], SIGKILL);
                 if (waitpid(children[p], &status, 0) != children[p] || status != 0)
-                        failed = -EIO;
+                        r = r ? r : -EIO;
         }
-        return failed ? error_origin(failed) : 0;
+        return error_fold(r);
 }
 
 typedef struct Totals {

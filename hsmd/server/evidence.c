@@ -231,6 +231,7 @@ int evidence_contradicting(Evidence *e, const Attestation *a, EvidenceSet *ret)
                                 if (!there) {
                                         ret->items[ret->n] =
                                                 NULL; /* may be evicted by the next subject's lookup */
+                                        memcpy(ret->ids[ret->n], all.ids[k], sizeof(all.ids[k]));
                                         ret->entries[ret->n++] = all.entries[k];
                                 }
                         }

@@ -51,6 +51,8 @@ const char *generate_types(void)
 }
 
 #define TEMPLATE_MAX 16
+/* Some HSMs take minutes for RSA-4096, and token-timeout is what a signature may take. */
+#define GENERATE_TIMEOUT_S 900
 
 typedef struct Template {
         CK_ATTRIBUTE attributes[TEMPLATE_MAX];
@@ -82,6 +84,7 @@ static int generate_pair(const P11Session *s, const GenerateType *type, const ch
                                                           CKA_SIGN_RECOVER, CKA_DERIVE};
         static const uint8_t exponent[] = {1, 0, 1};
         CK_MECHANISM mechanism = {.mechanism = type->mechanism};
+        P11Session slow = *s;
         Template public = {0}, private = {0};
         CK_OBJECT_HANDLE private_object;
         CK_RV rv;
@@ -100,8 +103,9 @@ static int generate_pair(const P11Session *s, const GenerateType *type, const ch
         } else {
                 template_add(&public, CKA_EC_PARAMS, type->params.data, type->params.size);
         }
-        rv = P11_CALL(s, C_GenerateKeyPair(s->handle, &mechanism, public.attributes, public.n,
-                                           private.attributes, private.n, ret_public, &private_object));
+        slow.timeout_s = s->timeout_s > GENERATE_TIMEOUT_S ? s->timeout_s : GENERATE_TIMEOUT_S;
+        rv = P11_CALL(&slow, C_GenerateKeyPair(s->handle, &mechanism, public.attributes, public.n,
+                                               private.attributes, private.n, ret_public, &private_object));
         if (rv == CKR_OK)
                 return 0;
         report_set_ckr(report, TOKEN_FAILED, rv, "the token does not make a key of type %s", type->name);

@@ -452,7 +452,8 @@ static int engine_on_key_refused(void *userdata, bool first, TokenStatus status,
 {
         Engine *e = userdata;
 
-        log_write(LOG_STATE_FAULT, LOG_ERR, LOG_NO_UID, NULL, token_status_to_string(status), "%s", message);
+        log_write(LOG_STATE_FAULT, LOG_ERR, LOG_NO_UID, NULL, token_status_to_string(status), "%s: %s",
+                  token_status_to_string(status), message);
         if (!first)
                 return 0; /* the token changed under us: it counts as down, and is tried again */
         (void)snprintf(e->fault, sizeof(e->fault), "%s: %s", token_status_to_string(status), message);

@@ -175,6 +175,28 @@ static int token_on_hello(TokenWorker *w)
         return error_fold(token_open_keys(w));
 }
 
+/* A key that cannot be used is named: the token's own words are about "the key". */
+static int token_on_key_refused(TokenWorker *w, TokenStatus status, Blob message)
+{
+        Tokens *t = w->tokens;
+        const Policy *p = t->options.policy;
+        _cleanup_(buffer_deinit) Buffer text = BUFFER_NULL;
+        bool log = w->n_opened == p->n_keys;
+        int r;
+
+        r = buffer_printf(&text, "key %s (%s): %.*s", log ? "of the log" : p->keys[w->n_opened].name,
+                          log ? p->log_uri : p->keys[w->n_opened].uri, (int)message.size,
+                          (const char *)message.data);
+        if (r != 0)
+                return error_fold(r);
+        token_message(t, buffer_blob(&text));
+        /* An error of the token says nothing of the key: it may be gone the next time. */
+        if (status == TOKEN_FAILED)
+                return error_fold(token_lost(w, "a key was not found for an error"));
+        r = t->callbacks->key_refused(t->userdata, !t->was_up, status, t->info.message);
+        return r != 0 ? error_fold(r) : error_fold(token_lost(w, "a key cannot be used"));
+}
+
 static int token_on_opened(TokenWorker *w)
 {
         Tokens *t = w->tokens;
@@ -185,12 +207,8 @@ static int token_on_opened(TokenWorker *w)
 
                 if (opened->handle != w->n_opened)
                         return error_fold(token_lost(w, "it answered for another key than asked"));
-                if (opened->status != TOKEN_OK) {
-                        token_message(t, opened->message);
-                        r = t->callbacks->key_refused(t->userdata, !t->was_up, opened->status,
-                                                      t->info.message);
-                        return r < 0 ? error_fold(r) : error_fold(token_lost(w, "a key cannot be used"));
-                }
+                if (opened->status != TOKEN_OK)
+                        return token_on_key_refused(w, opened->status, opened->message);
                 w->n_opened++;
         }
         w->expected = w->sequence;

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/decimal.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "journal/entry.h"
 
+#include "client/intentset.h"
 #include "client/logcheck.h"
 
 #define TILE_WIDTH 256U
@@ -26,6 +29,8 @@ typedef struct Check {
         Logcheck *result;
         int fd; /* of the folder */
         Buffer file;
+        Buffer other; /* another width of the tile in `file` */
+        IntentSet intents;
         Level levels[LEVELS];
 } Check;
 
@@ -33,6 +38,8 @@ static void check_deinit(Check *c)
 {
         c->fd = close_fd(c->fd);
         buffer_deinit(&c->file);
+        buffer_deinit(&c->other);
+        intentset_deinit(&c->intents);
 }
 
 _printf_(3, 4) static int check_fail(Check *c, const char *reason, const char *format, ...)
@@ -71,14 +78,15 @@ static void tile_path(char ret[static PATH_SIZE], const char *level, uint64_t n,
         assert(size < PATH_SIZE);
 }
 
-/* Fills c->file.  LOGCHECK_E_FAILED, LOGCHECK_E_UNREADABLE; a file that is not there is none of them. */
-static int check_read(Check *c, const char *path, size_t max, bool *ret_missing)
+/* Replaces what is in `out`.  LOGCHECK_E_FAILED, LOGCHECK_E_UNREADABLE; that it is missing is none of them.
+ */
+static int check_read(Check *c, const char *path, size_t max, Buffer *out, bool *ret_missing)
 {
         _cleanup_(close_fdp) int fd = -1;
         int r;
 
         *ret_missing = false;
-        buffer_clear(&c->file);
+        buffer_clear(out);
         fd = openat(c->fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         if (fd < 0 && errno == ENOENT) {
                 *ret_missing = true;
@@ -86,7 +94,7 @@ static int check_read(Check *c, const char *path, size_t max, bool *ret_missing)
         }
         if (fd < 0)
                 return check_unreadable(c, path, strerror(errno));
-        r = file_read_fd(&c->file, fd, max);
+        r = file_read_fd(out, fd, max);
         if (r < 0)
                 return check_unreadable(c, path, strerror(-r));
         if (r > 0)
@@ -102,13 +110,74 @@ static int check_read_tile(Check *c, const char *level, uint64_t n, unsigned wid
         int r;
 
         tile_path(ret_path, level, n, width);
-        r = check_read(c, ret_path, max, &missing);
+        r = check_read(c, ret_path, max, &c->file, &missing);
         if (r == 0 && missing && width < TILE_WIDTH) {
                 tile_path(ret_path, level, n, TILE_WIDTH);
-                r = check_read(c, ret_path, max, &missing);
+                r = check_read(c, ret_path, max, &c->file, &missing);
         }
         if (r == 0 && missing)
                 return check_fail(c, "tile-missing", "%s is missing", ret_path);
+        return r;
+}
+
+/* ---- other widths of a tile ---- */
+
+/* What a tile or bundle has to begin with: its first i parts end at ends[i]; `width` of them are known. */
+typedef struct Expected {
+        const char *level;
+        uint64_t n;
+        unsigned width;
+        const uint8_t *data;
+        const size_t *ends;
+        size_t max;
+} Expected;
+
+static int check_other_width(Check *c, const Expected *e, unsigned width)
+{
+        unsigned known = width < e->width ? width : e->width;
+        char path[PATH_SIZE];
+        bool missing;
+        int r;
+
+        tile_path(path, e->level, e->n, width);
+        r = check_read(c, path, e->max, &c->other, &missing);
+        if (r || missing)
+                return r;
+        if (c->other.size < e->ends[known] || (width <= e->width && c->other.size != e->ends[known]) ||
+            memcmp(c->other.data, e->data, e->ends[known]) != 0)
+                return check_fail(c, "tile-wrong", "%s is not what the entries make it", path);
+        return 0;
+}
+
+/* A copy of a log may keep tiles of every size it ever had: what is served has to be true. */
+static int check_other_widths(Check *c, const Expected *e)
+{
+        char path[PATH_SIZE];
+        struct dirent *d;
+        uint64_t width;
+        DIR *dir;
+        int fd, r;
+
+        if (e->width < TILE_WIDTH) {
+                r = check_other_width(c, e, TILE_WIDTH);
+                if (r)
+                        return r;
+        }
+        tile_path(path, e->level, e->n, TILE_WIDTH);
+        (void)strncat(path, ".p", sizeof(path) - strlen(path) - 1);
+        fd = openat(c->fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return errno == ENOENT ? 0 : check_unreadable(c, path, strerror(errno));
+        dir = fdopendir(fd);
+        if (!dir) {
+                (void)close_fd(fd); /* returns -1 always */
+                return error_origin(-ENOMEM);
+        }
+        r = 0;
+        while (r == 0 && (d = readdir(dir)))
+                if (decimal_decode(&width, d->d_name, strlen(d->d_name), TILE_WIDTH - 1) == 0 && width > 0)
+                        r = check_other_width(c, e, (unsigned)width);
+        (void)closedir(dir); /* it was only read */
         return r;
 }
 
@@ -117,7 +186,13 @@ static int check_read_tile(Check *c, const char *level, uint64_t n, unsigned wid
 static int check_tile(Check *c, unsigned level, uint64_t n, unsigned width)
 {
         char name[8], path[PATH_SIZE];
-        size_t size = width * TREE_HASH_SIZE;
+        size_t size = width * TREE_HASH_SIZE, ends[TILE_WIDTH + 1];
+        Expected expected = {.level = name,
+                             .n = n,
+                             .width = width,
+                             .data = (const uint8_t *)c->levels[level].hashes,
+                             .ends = ends,
+                             .max = TILE_WIDTH * TREE_HASH_SIZE};
         int r;
 
         (void)snprintf(name, sizeof(name), "%u", level);
@@ -129,7 +204,9 @@ static int check_tile(Check *c, unsigned level, uint64_t n, unsigned width)
         if (memcmp(c->file.data, c->levels[level].hashes, size) != 0)
                 return check_fail(c, "tile-wrong", "%s is not what the entries hash to", path);
         c->result->n_tiles++;
-        return 0;
+        for (size_t i = 0; i <= TILE_WIDTH; i++)
+                ends[i] = i * TREE_HASH_SIZE;
+        return check_other_widths(c, &expected);
 }
 
 /* Root of `n` nodes of one level (RFC 6962 2.1), each standing for a full subtree; destroys `hashes`. */
@@ -209,6 +286,40 @@ static void check_count(Logcheck *k, const Entry *e)
         k->last_usec = e->time_usec;
 }
 
+/* Entry 0 and no other is the genesis, of this log. */
+static int check_genesis(Check *c, const Entry *e)
+{
+        const char *origin;
+
+        if ((c->result->n_entries == 0) != (strcmp(e->type, ENTRY_GENESIS) == 0))
+                return check_fail(c, "entry-genesis",
+                                  "entry %llu: the first entry, and no other, is the genesis",
+                                  (unsigned long long)c->result->n_entries);
+        if (c->result->n_entries > 0)
+                return 0;
+        if (sjson_get_string(e->document, "origin", &origin, NULL) != 0 ||
+            strcmp(origin, c->result->checkpoint.origin) != 0)
+                return check_fail(c, "entry-genesis",
+                                  "entry 0: the genesis is of another log than the checkpoint");
+        return 0;
+}
+
+static int check_intent(Check *c, const Entry *e)
+{
+        int r;
+
+        if (!e->has_intent)
+                return 0;
+        r = intentset_add(&c->intents, e->intent);
+        if (r < 0)
+                return error_fold(r);
+        if (r > 0)
+                return check_fail(c, "entry-intent", "entry %llu: intent %llu %s",
+                                  (unsigned long long)c->result->n_entries, (unsigned long long)e->intent,
+                                  r == INTENTSET_E_TWICE ? "has ended before" : "is out of all order");
+        return 0;
+}
+
 static int check_entry(Check *c, Blob bytes)
 {
         _cleanup_(entry_deinit) Entry entry = {};
@@ -221,10 +332,11 @@ static int check_entry(Check *c, Blob bytes)
         if (r > 0)
                 return check_fail(c, "entry-syntax", "entry %llu is not of a known form",
                                   (unsigned long long)k->n_entries);
-        if ((k->n_entries == 0) != (strcmp(entry.type, ENTRY_GENESIS) == 0))
-                return check_fail(c, "entry-genesis",
-                                  "entry %llu: the first entry, and no other, is the genesis",
-                                  (unsigned long long)k->n_entries);
+        r = check_genesis(c, &entry);
+        if (r == 0)
+                r = check_intent(c, &entry);
+        if (r)
+                return r;
         if (k->n_entries > 0 && entry.time_usec < k->last_usec)
                 return check_fail(c, "entry-time", "entry %llu is older than the one before it",
                                   (unsigned long long)k->n_entries);
@@ -233,20 +345,14 @@ static int check_entry(Check *c, Blob bytes)
         return 0;
 }
 
-/* Entries are checked as they are in the file, then hashed; the tile of their hashes is compared later,
- * since that needs the same buffer. */
-static int check_bundle(Check *c, uint64_t n, unsigned width)
+/* The entries in c->file: entry i ends at ends[i + 1]. */
+static int check_entries(Check *c, const char *path, unsigned width, TreeHash *leaves, size_t *ends)
 {
-        TreeHash leaves[TILE_WIDTH];
-        char path[PATH_SIZE];
-        size_t at = 0;
+        size_t at = 0, size;
         int r;
 
-        r = check_read_tile(c, "entries", n, width, BUNDLE_SIZE, path);
-        if (r)
-                return r;
+        ends[0] = 0;
         for (unsigned i = 0; i < width; i++) {
-                size_t size;
                 Blob entry;
 
                 if (c->file.size - at < 2 || c->file.size - at - 2 < get_u16(c->file.data + at))
@@ -258,17 +364,33 @@ static int check_bundle(Check *c, uint64_t n, unsigned width)
                         return r;
                 tree_hash_leaf(&leaves[i], entry);
                 at += 2 + size;
-        }
-        /* A full bundle in place of a partial one has more. */
-        if (at != c->file.size && (width == TILE_WIDTH || strstr(path, ".p/")))
-                return check_fail(c, "bundle-size", "%s has bytes after its last entry", path);
-
-        for (unsigned i = 0; i < width; i++) {
-                r = check_add_hash(c, leaves[i]);
-                if (r)
-                        return r;
+                ends[i + 1] = at;
         }
         return 0;
+}
+
+/* Entries first, then the tile of their hashes, since that is read into the same buffer. */
+static int check_bundle(Check *c, uint64_t n, unsigned width)
+{
+        TreeHash leaves[TILE_WIDTH];
+        size_t ends[TILE_WIDTH + 1];
+        Expected expected = {.level = "entries", .n = n, .width = width, .ends = ends, .max = BUNDLE_SIZE};
+        char path[PATH_SIZE];
+        int r;
+
+        r = check_read_tile(c, "entries", n, width, BUNDLE_SIZE, path);
+        if (r == 0)
+                r = check_entries(c, path, width, leaves, ends);
+        if (r)
+                return r;
+        /* A full bundle in place of a partial one has more. */
+        if (ends[width] != c->file.size && (width == TILE_WIDTH || strstr(path, ".p/")))
+                return check_fail(c, "bundle-size", "%s has bytes after its last entry", path);
+        expected.data = c->file.data;
+        r = check_other_widths(c, &expected);
+        for (unsigned i = 0; i < width && r == 0; i++)
+                r = check_add_hash(c, leaves[i]);
+        return r;
 }
 
 /* ---- the log ---- */
@@ -291,7 +413,7 @@ static int check_checkpoint(Check *c, NoteVerifier *log)
         bool missing;
         int r;
 
-        r = check_read(c, "checkpoint", LIMIT_NOTE_SIZE, &missing);
+        r = check_read(c, "checkpoint", LIMIT_NOTE_SIZE, &c->file, &missing);
         if (r)
                 return r;
         if (missing)

@@ -190,6 +190,63 @@ static void logcheck_run_full_differs_from_partial_fails(void **state)
         expect_fail(l, "tile-wrong");
 }
 
+/* A tile that the size does not need any more, but that is there. */
+static void logcheck_run_old_partial_true_accepts(void **state)
+{
+        Log *l = *state;
+
+        read_file(l, "tile/0/001.p/3");
+        client_data_write(l->folder, "tile/0/001.p/2", BLOB(l->file.data, 64));
+        read_file(l, "tile/0/000");
+        client_data_write(l->folder, "tile/0/000.p/255", BLOB(l->file.data, 255 * 32));
+        read_file(l, "tile/entries/000");
+        client_data_write(l->folder, "tile/entries/000.p/1", BLOB(l->file.data, 2U + get_u16(l->file.data)));
+        assert_int_equal(check(l), 0);
+}
+
+static void logcheck_run_old_partial_wrong_fails(void **state)
+{
+        Log *l = *state;
+
+        read_file(l, "tile/0/000");
+        client_data_write(l->folder, "tile/0/000.p/2", BLOB(l->file.data, 63));
+        expect_fail(l, "tile-wrong");
+        client_data_write(l->folder, "tile/0/000.p/2", BLOB(l->file.data, 65));
+        expect_fail(l, "tile-wrong");
+        client_data_write(l->folder, "tile/0/000.p/2", BLOB(l->file.data + 32, 64));
+        expect_fail(l, "tile-wrong");
+        drop(l, "tile/0/000.p/2");
+        client_data_write(l->folder, "tile/entries/000.p/1", BLOB_LITERAL("\0\2{}"));
+        expect_fail(l, "tile-wrong");
+}
+
+static void logcheck_run_genesis_of_other_log_fails(void **state)
+{
+        Log *l = *state;
+
+        /* Unsigned checkpoints are believed as far as that goes. */
+        read_file(l, "checkpoint");
+        l->file.data[0] ^= 1;
+        client_data_write(l->folder, "checkpoint", buffer_blob(&l->file));
+        assert_int_equal(logcheck_run(&l->result, l->folder, NULL, NULL, NULL), LOGCHECK_E_FAILED);
+        assert_string_equal(l->result.reason, "entry-genesis");
+}
+
+static void logcheck_run_intent_ended_twice_fails(void **state)
+{
+        uint8_t *p, *second;
+        Log *l = *state;
+
+        read_file(l, "tile/entries/000");
+        p = memmem(l->file.data, l->file.size, "\"intent\":2,", 11);
+        assert_non_null(p);
+        p[9] = '1';
+        second = memmem(l->file.data, l->file.size, "\"intent\":2,", 11);
+        assert_null(second);
+        client_data_write(l->folder, "tile/entries/000", buffer_blob(&l->file));
+        expect_fail(l, "entry-intent");
+}
+
 static void logcheck_run_other_log_fails(void **state)
 {
         const char *start = "c2sp.org";
@@ -225,6 +282,10 @@ int main(void)
                 TEST(logcheck_run_bundle_with_more_bytes_fails),
                 TEST(logcheck_run_partial_became_full_accepts),
                 TEST(logcheck_run_full_differs_from_partial_fails),
+                TEST(logcheck_run_old_partial_true_accepts),
+                TEST(logcheck_run_old_partial_wrong_fails),
+                TEST(logcheck_run_genesis_of_other_log_fails),
+                TEST(logcheck_run_intent_ended_twice_fails),
                 TEST(logcheck_run_other_log_fails),
         };
 

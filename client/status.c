@@ -21,6 +21,14 @@ static unsigned long long number(const SJson *object, const char *name)
 
 /* ---- for people ---- */
 
+/* "STATE: MESSAGE", without the colon where there is nothing to say. */
+static void tell_state(const SJson *object)
+{
+        const char *message = member_string(object, "message", "");
+
+        text_printf(stdout, "%s%s%s\n", member_string(object, "state", "-"), *message ? ": " : "", message);
+}
+
 static void tell_latency(const SJson *reply, const char *name, const char *title)
 {
         const SJson *l = member_object(reply, name);
@@ -34,8 +42,8 @@ static void tell_token(const SJson *token)
 {
         const SJson *workers = member_array(token, "workers");
 
-        text_printf(stdout, "token      %s: %s\n", member_string(token, "state", "-"),
-                    member_string(token, "message", ""));
+        text_printf(stdout, "token      ");
+        tell_state(token);
         text_printf(stdout, "           %s, %s %s, serial %s\n", member_string(token, "label", "-"),
                     member_string(token, "manufacturer", "-"), member_string(token, "model", "-"),
                     member_string(token, "serial", "-"));
@@ -65,8 +73,8 @@ static void status_tell(const SJson *reply)
 {
         const SJson *journal = member_object(reply, "journal"), *policy = member_object(reply, "policy");
 
-        text_printf(stdout, "hsmd %s  %s: %s\n", member_string(reply, "version", "-"),
-                    member_string(reply, "state", "-"), member_string(reply, "message", ""));
+        text_printf(stdout, "hsmd %s  ", member_string(reply, "version", "-"));
+        tell_state(reply);
         text_printf(stdout, "site       %s, started %s, %llu KiB\n", member_string(reply, "site", "-"),
                     member_string(reply, "startTime", "-"), number(reply, "memoryKiB"));
         tell_token(member_object(reply, "token"));
@@ -155,13 +163,12 @@ static void metric_write(const struct Metric *m, const SJson *reply)
 }
 
 /* One sample for each state, of which the current one is 1 (OpenMetrics: StateSet). */
-static void metric_write_state(const char *name, const char *help, const char *state)
+static void metric_write_state(const char *name, const char *help, const char *const *states,
+                               const char *state)
 {
-        static const char *const states[] = {"ready", "degraded", "down"};
-
         metric_head(name, "stateset", NULL, help);
-        for (size_t i = 0; i < ARRAY_SIZE(states); i++)
-                (void)printf("%s{%s=\"%s\"} %d\n", name, name, states[i], strcmp(state, states[i]) == 0);
+        for (; *states; states++)
+                (void)printf("%s{%s=\"%s\"} %d\n", name, name, *states, strcmp(state, *states) == 0);
 }
 
 static void metric_write_latencies(const SJson *reply)
@@ -202,8 +209,11 @@ static void metric_write_workers(const SJson *reply)
 
 static void status_write_metrics(const SJson *reply)
 {
-        metric_write_state("hsmd_state", "How hsmd is doing.", member_string(reply, "state", ""));
-        metric_write_state("hsmd_token_state", "How the token is doing.",
+        static const char *const states[] = {"ok", "degraded", NULL};
+        static const char *const token_states[] = {"ready", "degraded", "down", NULL};
+
+        metric_write_state("hsmd_state", "How hsmd is doing.", states, member_string(reply, "state", ""));
+        metric_write_state("hsmd_token_state", "How the token is doing.", token_states,
                            member_string(member_object(reply, "token"), "state", ""));
         for (size_t i = 0; i < ARRAY_SIZE(metrics); i++)
                 metric_write(&metrics[i], reply);

@@ -47,9 +47,10 @@ struct Peer {
         size_t charged_bytes, n_fds, charged_fds;
         int *fds;
         void *context;
-        bool busy;   /* a call is being answered */
-        bool oneway; /* and nobody wants the answer */
-        bool gone;   /* shut down; freed by the loop */
+        uint64_t message_usec; /* since when it owes us the rest of a message; 0: it does not */
+        bool busy;             /* a call is being answered */
+        bool oneway;           /* and nobody wants the answer */
+        bool gone;             /* shut down; freed by the loop */
 };
 
 /* ---- the end of a connection ---- */
@@ -143,19 +144,22 @@ static int peer_update(Peer *peer)
         uint32_t events = writing || peer_pending(peer)         ? EPOLLOUT
                           : peer->busy || peer->peers->stopping ? 0
                                                                 : EPOLLIN;
-        uint64_t wait = writing         ? PEER_WRITE_TIMEOUT_USEC
-                        : peer->busy    ? UINT64_MAX
-                        : peer->in.size ? PEER_MESSAGE_TIMEOUT_USEC
-                                        : PEER_IDLE_TIMEOUT_USEC;
+        uint64_t now = loop_now(peer->peers->loop);
         int r;
 
         if (peer->gone)
                 return 0;
+        /* A byte now and then does not start the time of a message anew. */
+        if (!writing && !peer->busy && peer->in.size > 0 && peer->message_usec == 0)
+                peer->message_usec = now;
         r = loop_set_events(peer->io, events);
         if (r != 0)
                 return error_fold(r);
-        return error_fold(loop_set_timer(
-                peer->timer, wait == UINT64_MAX ? UINT64_MAX : loop_now(peer->peers->loop) + wait));
+        return error_fold(
+                loop_set_timer(peer->timer, writing         ? now + PEER_WRITE_TIMEOUT_USEC
+                                            : peer->busy    ? UINT64_MAX
+                                            : peer->in.size ? peer->message_usec + PEER_MESSAGE_TIMEOUT_USEC
+                                                            : now + PEER_IDLE_TIMEOUT_USEC));
 }
 
 static int peer_on_timer(void *userdata)
@@ -264,6 +268,16 @@ static int peer_invalid(Peer *peer, const char *parameter)
         return error_fold(peer_error(peer, "org.varlink.service.InvalidParameter", BLOB_STRING(text)));
 }
 
+static void peer_doom_for(Peer *peer, const char *why)
+{
+        char escaped[LOG_TEXT_SIZE];
+
+        log_write(LOG_PEER_DROPPED, LOG_NOTICE, peer->identity.uid, NULL, NULL,
+                  "%s: uid %u dropped: not a message: %s", config_role_to_string(peer->role),
+                  peer->identity.uid, log_escape(escaped, why, strlen(why)));
+        peer_doom(peer);
+}
+
 static int peer_dispatch(Peer *peer, size_t size)
 {
         _cleanup_(sjson_freep) SJson *message = NULL;
@@ -273,18 +287,18 @@ static int peer_dispatch(Peer *peer, size_t size)
         int r;
 
         peer->busy = true;
+        peer->message_usec = 0;
+        if (size > LIMIT_MESSAGE_SIZE) {
+                peer_doom_for(peer, "over 1 MiB");
+                return 0;
+        }
         r = sjson_parse(&message, peer->in.data, size, &error);
         buffer_consume(&peer->in, size + 1);
         peer_shrink(peer, &peer->in);
         if (r < 0)
                 return error_fold(r);
         if (r > 0) {
-                char escaped[LOG_TEXT_SIZE];
-
-                log_write(LOG_PEER_DROPPED, LOG_NOTICE, peer->identity.uid, NULL, NULL,
-                          "uid %u dropped: not a message: %s", peer->identity.uid,
-                          log_escape(escaped, error.text, strlen(error.text)));
-                peer_doom(peer);
+                peer_doom_for(peer, error.text);
                 return 0;
         }
         r = sjson_get_string(message, "method", &call.method, NULL);

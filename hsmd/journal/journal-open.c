@@ -330,6 +330,22 @@ static int journal_repair_log(Journal *j, uint64_t from)
         return error_fold(journal_write_tiles(j, j->published, j->published, JOURNAL_PARTIALS_ALL));
 }
 
+/* Bundles are written after the entries are durable: one that has more is of a newer state than this one. */
+static int journal_check_bundles(Journal *j, Buffer *message)
+{
+        bool beyond = false;
+        int r;
+
+        r = tiles_reach_beyond(j->tiles, j->lock.size, &beyond);
+        if (r)
+                return error_fold(r);
+        return beyond ? journal_refuse(
+                                message, JOURNAL_E_ROLLED_BACK,
+                                "log/ has more entries than state.db: an older state was put back, and "
+                                "to go on would fork the log")
+                      : 0;
+}
+
 /* The published tree by the second opinion's means, and log/ as it should be. */
 static int journal_restore_log(Journal *j, bool republish, bool wiped, Buffer *message)
 {
@@ -433,6 +449,9 @@ static int journal_start(Journal *j, const JournalOptions *options, Buffer *mess
         if (r)
                 return r;
         r = journal_load_checkpoints(j, &republish, &wiped, message);
+        if (r)
+                return r;
+        r = journal_check_bundles(j, message);
         if (r)
                 return r;
         r = journal_restore_log(j, republish, wiped, message);

@@ -32,7 +32,7 @@ enum {
         JOURNAL_E_MISSING,     /* no state, and not asked to create one; lookups: no such entry */
         JOURNAL_E_LOCKED,      /* another hsmd has it */
         JOURNAL_E_CORRUPT,     /* the state contradicts itself */
-        JOURNAL_E_ROLLED_BACK, /* the published checkpoint is newer than, or contradicts, the state */
+        JOURNAL_E_ROLLED_BACK, /* what was published is newer than, or contradicts, the state */
         JOURNAL_E_FOREIGN,     /* the state or log/ belongs to another origin or key */
         JOURNAL_E_TOO_LARGE,   /* an entry is over LIMIT_ENTRY_SIZE */
 };

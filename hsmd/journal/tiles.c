@@ -156,6 +156,27 @@ int tiles_put(Tiles *t, unsigned level, uint64_t n, unsigned width, Blob content
         return r == TILES_E_CONFLICT ? TILES_E_CONFLICT : error_fold(r);
 }
 
+int tiles_reach_beyond(Tiles *t, uint64_t size, bool *ret)
+{
+        bool found = false;
+
+        assert(t);
+        assert(ret);
+
+        /* The bundle of the next entry, in every width that has it.  Partials are dropped only beside a full
+         * one. */
+        for (unsigned width = size % 256 + 1; width <= 256 && !found; width++) {
+                char name[TILES_PATH_SIZE];
+
+                tiles_path(name, TILES_ENTRIES, size / 256, width % 256);
+                found = faccessat(t->dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+                if (!found && errno != ENOENT && errno != ENOTDIR)
+                        return error_origin(-errno);
+        }
+        *ret = found;
+        return 0;
+}
+
 static void tiles_closedirp(DIR **dir)
 {
         if (*dir)

@@ -30,6 +30,8 @@ DEFINE_CLEANUP(Tiles *, tiles_free)
 /* Write one tile or bundle; `content` is the concatenated hashes, or u16be-prefixed entries.
  * TILES_E_CONFLICT. */
 _must_use_ int tiles_put(Tiles *t, unsigned level, uint64_t n, unsigned width, Blob content);
+/* Is there a bundle with an entry beyond the first `size`? */
+_must_use_ int tiles_reach_beyond(Tiles *t, uint64_t size, bool *ret);
 /* Once the full tile is there: remove its partials (tlog-tiles: "MAY delete any partial tile once ..."). */
 _must_use_ int tiles_drop_partials(Tiles *t, unsigned level, uint64_t n);
 /* Replace `checkpoint` atomically. */

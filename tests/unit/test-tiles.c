@@ -204,6 +204,41 @@ static void tiles_new_missing_folder_fails(void **state)
         assert_true(tiles_new(&t, path) < 0);
 }
 
+/* ---- tiles_reach_beyond ---- */
+
+static bool reaches(Tiles *t, uint64_t size)
+{
+        bool beyond;
+
+        assert_int_equal(tiles_reach_beyond(t, size, &beyond), 0);
+        return beyond;
+}
+
+static void tiles_reach_beyond_bundle_of_next_entry_is_found(void **state)
+{
+        _cleanup_(tiles_freep) Tiles *t = tiles_in(*state);
+
+        assert_int_equal(tiles_put(t, TILES_ENTRIES, 3, 7, BLOB(tile, 100)), 0);
+        assert_true(reaches(t, 768));
+        assert_true(reaches(t, 768 + 6));
+        assert_int_equal(tiles_put(t, TILES_ENTRIES, 2, 0, BLOB(tile, 100)), 0);
+        assert_true(reaches(t, 767));
+        assert_true(reaches(t, 512));
+}
+
+static void tiles_reach_beyond_bundles_of_known_entries_are_not(void **state)
+{
+        _cleanup_(tiles_freep) Tiles *t = tiles_in(*state);
+
+        assert_false(reaches(t, 0));
+        assert_int_equal(tiles_put(t, TILES_ENTRIES, 2, 0, BLOB(tile, 100)), 0);
+        assert_int_equal(tiles_put(t, TILES_ENTRIES, 3, 6, BLOB(tile, 90)), 0);
+        assert_int_equal(tiles_put(t, TILES_ENTRIES, 3, 7, BLOB(tile, 100)), 0);
+        assert_false(reaches(t, 768 + 7));
+        assert_false(reaches(t, 768 + 255));
+        assert_false(reaches(t, 1024));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -215,6 +250,8 @@ int main(void)
                 FOLDER_TEST(tiles_put_torn_file_repairs),
                 FOLDER_TEST(tiles_put_short_file_of_other_content_conflicts),
                 FOLDER_TEST(tiles_put_link_in_the_way_fails),
+                FOLDER_TEST(tiles_reach_beyond_bundle_of_next_entry_is_found),
+                FOLDER_TEST(tiles_reach_beyond_bundles_of_known_entries_are_not),
                 FOLDER_TEST(tiles_drop_partials_full_there_removes_them),
                 FOLDER_TEST(tiles_drop_partials_full_missing_refuses),
                 FOLDER_TEST(tiles_get_checkpoint_none_is_missing),

@@ -339,19 +339,21 @@ static int submit_one(Submit *s, const char *path)
         return 0;
 }
 
-static int submit_write_end(Submit *s)
+static int submit_write_end(Submit *s, int code, size_t n_files)
 {
         int r;
 
         jsonw_array_end(&s->w);
         jsonw_member_u64(&s->w, "accepted", s->n_accepted);
         jsonw_member_u64(&s->w, "refused", s->n_refused);
+        if (s->n_accepted + s->n_refused < n_files)
+                report_write_last(&s->w);
         jsonw_object_end(&s->w);
         r = jsonw_finish(&s->w);
         if (r)
                 return report_errno(r);
         (void)printf("%s\n", (char *)s->json_text.data);
-        return 0;
+        return code;
 }
 
 static int attest_submit_run(int argc, char **argv)
@@ -377,13 +379,12 @@ static int attest_submit_run(int argc, char **argv)
         jsonw_object(&s.w);
         jsonw_name(&s.w, "results");
         jsonw_array(&s.w);
+        report_set_json(false); /* the one object carries failures too */
         for (size_t i = 0; i < n && r == 0; i++)
                 r = submit_one(&s, argv[i]);
-        if (r == 0 && s.json)
-                r = submit_write_end(&s);
-        if (r)
-                return r;
-        return s.n_refused > 0 ? EXIT_REFUSED : EXIT_DONE;
+        if (r == 0 && s.n_refused > 0)
+                r = EXIT_REFUSED;
+        return s.json ? submit_write_end(&s, r, n) : r;
 }
 
 const Command attest_submit_command = {
@@ -396,7 +397,8 @@ const Command attest_submit_command = {
                 "  --socket PATH      /run/hsmd/sign.sock, or $HSMCTL_SIGN_SOCKET\n"
                 "  --timeout SECONDS  how long to wait for each answer (120)\n"
                 "  --json             "
-                "{\"results\":[{\"file\",\"accepted\",\"known\",\"id\",...}],\"accepted\",\"refused\"}\n"
+                "{\"results\":[{\"file\",\"accepted\",\"known\",\"id\",...}],\"accepted\",\"refused\"\n"
+                "                     [,\"error\"]}\n"
                 "\n"
                 "Exits with 1 if any was not accepted.\n",
         .run = attest_submit_run,

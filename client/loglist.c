@@ -267,15 +267,16 @@ static int list_run(List *l)
         jsonw_object(&l->w);
         jsonw_name(&l->w, "entries");
         jsonw_array(&l->w);
-        for (bool first = true; left > 0 && r == 0; first = false) {
+        report_set_json(false); /* the one object carries failures too */
+        for (bool first = true; left > 0 && r == 0; first = false)
                 r = list_page(l, first, &before, &left);
-                report_set_json(l->common.json && first && r != 0);
-        }
         if (!l->common.json)
                 return r;
 
         jsonw_array_end(&l->w);
         jsonw_member_bool(&l->w, "complete", r == 0);
+        if (r)
+                report_write_last(&l->w);
         jsonw_object_end(&l->w);
         if (jsonw_finish(&l->w) != 0)
                 return report_errno(l->w.error);
@@ -327,6 +328,6 @@ const Command log_list_command = {
                 "  --all              all of them\n"
                 "  --socket PATH      /run/hsmd/audit.sock, or $HSMCTL_AUDIT_SOCKET\n"
                 "  --timeout SECONDS  how long to wait for each answer (120)\n"
-                "  --json             {\"entries\":[{\"index\",\"entry\"}],\"complete\"}\n",
+                "  --json             {\"entries\":[{\"index\",\"entry\"}],\"complete\"[,\"error\"]}\n",
         .run = log_list_run,
 };

@@ -13,42 +13,59 @@
 
 static bool report_json;
 
+/* The last failure. */
+static struct {
+        int code;
+        char reason[80];
+        char message[1024]; /* UTF-8, whatever file names were */
+} last;
+
 void report_set_json(bool json)
 {
         report_json = json;
 }
 
-static void report_object(int code, const char *reason, const char *message)
+void report_write_last(JsonWriter *w)
+{
+        jsonw_name(w, "error");
+        jsonw_object(w);
+        jsonw_member_u64(w, "exit", (uint64_t)last.code);
+        jsonw_member_string(w, "reason", last.reason);
+        jsonw_member_string(w, "message", last.message);
+        jsonw_object_end(w);
+}
+
+static void report_print_json(void)
 {
         _cleanup_(buffer_deinit) Buffer out = BUFFER_NULL;
         JsonWriter w;
 
         jsonw_init(&w, &out);
         jsonw_object(&w);
-        jsonw_name(&w, "error");
-        jsonw_object(&w);
-        jsonw_member_u64(&w, "exit", (uint64_t)code);
-        jsonw_member_string(&w, "reason", reason);
-        jsonw_member_string(&w, "message", message);
-        jsonw_object_end(&w);
+        report_write_last(&w);
         jsonw_object_end(&w);
         if (jsonw_finish(&w) == 0)
                 (void)printf("%s\n", (char *)out.data);
-        else /* a file name that is not UTF-8, for example */
-                (void)printf("{\"error\":{\"exit\":%d,\"reason\":\"%s\",\"message\":\"\"}}\n", code, reason);
         report_json = false;
 }
 
-_printf_(3, 0) static int report_va(int code, const char *reason, const char *format, va_list args)
+/* Keeps, and tells on stderr what `prefix` (may be empty) and the message say. */
+static int report_message(int code, const char *reason, const char *prefix, const char *message)
 {
-        char message[1024];
+        _cleanup_(buffer_deinit) Buffer text = BUFFER_NULL;
 
-        (void)vsnprintf(message, sizeof(message), format, args);
-        (void)fputs("hsmctl: ", stderr);
+        last.code = code;
+        (void)snprintf(last.reason, sizeof(last.reason), "%s", reason);
+        last.message[0] = 0;
+        if (text_escape(&text, message, strlen(message)) == 0 && text.data &&
+            text.size < sizeof(last.message))
+                memcpy(last.message, text.data, text.size + 1);
+
+        (void)fprintf(stderr, "hsmctl: %s%s", prefix, *prefix ? ": " : "");
         text_write(stderr, message);
         (void)fputc('\n', stderr);
         if (report_json)
-                report_object(code, reason, message);
+                report_print_json();
         return code;
 }
 
@@ -66,14 +83,15 @@ int report_usage(const char *command, const char *format, ...)
 
 int report_failure(int code, const char *reason, const char *format, ...)
 {
+        char message[1000];
         va_list args;
 
         assert(reason);
 
         va_start(args, format);
-        code = report_va(code, reason, format, args);
+        (void)vsnprintf(message, sizeof(message), format, args);
         va_end(args);
-        return code;
+        return report_message(code, reason, "", message);
 }
 
 int report_errno(int r)
@@ -108,7 +126,7 @@ int report_call(const Hsmctl *h, int r)
 
         if (r < 0 || !h)
                 return report_errno(r);
-        return report_failure(report_code(r), hsmctl_reason(h), "%s", hsmctl_message(h));
+        return report_message(report_code(r), hsmctl_reason(h), hsmctl_reason(h), hsmctl_message(h));
 }
 
 int report_file_read(struct Buffer *out, const char *path, size_t max)

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -39,24 +38,6 @@ static Chunk *chunk_free(Chunk *c)
         return NULL;
 }
 DEFINE_CLEANUP(Chunk *, chunk_free)
-
-_printf_(4, 5) static int request_fail(Request *q, int code, const char *reason, const char *format, ...)
-{
-        va_list args;
-
-        va_start(args, format);
-        (void)snprintf(q->reason, sizeof(q->reason), "%s", reason);
-        (void)vsnprintf(q->message, sizeof(q->message), format, args);
-        va_end(args);
-        return report_failure(code, q->reason, "%s: %s", q->reason, q->message);
-}
-
-static int request_fail_call(Request *q, const Hsmctl *h, int r)
-{
-        if (r < 0 || !h)
-                return request_fail(q, EXIT_FAULT, "fault", "%s", strerror(r < 0 ? -r : ENOTRECOVERABLE));
-        return request_fail(q, report_code(r), hsmctl_reason(h), "%s", hsmctl_message(h));
-}
 
 int request_check_paths(const char *command, size_t n_paths, char **paths)
 {
@@ -106,8 +87,8 @@ static int chunk_open(Chunk *c, size_t first, size_t n)
                 if (r == 0 && q->digest)
                         r = artifact_hash(item->fd, &item->digests, NULL);
                 if (r)
-                        return request_fail(q, EXIT_FAULT, "unreadable", "%s: %s", item->path,
-                                            artifact_strerror(r));
+                        return report_failure(EXIT_FAULT, "unreadable", "%s: %s", item->path,
+                                              artifact_strerror(r));
                 if (q->digest)
                         item->fd = close_fd(item->fd);
         }
@@ -151,12 +132,12 @@ static int chunk_call(Chunk *c, Hsmctl *h)
 
         r = chunk_write(c, &parameters);
         if (r)
-                return request_fail_call(c->request, NULL, r);
+                return report_errno(r);
         for (size_t i = 0; i < c->n; i++)
                 fds[i] = c->items[i].fd;
         r = hsmctl_call(h, c->request->method, (const char *)parameters.data, fds,
                         c->request->digest ? 0 : c->n, true);
-        return r ? request_fail_call(c->request, h, r) : 0;
+        return r ? report_call(h, r) : 0;
 }
 
 /* While the daemon works: it reads the same files. */
@@ -168,8 +149,8 @@ static int chunk_hash(Chunk *c)
                 int r = artifact_hash(c->items[i].fd, &c->items[i].digests, NULL);
 
                 if (r)
-                        return request_fail(c->request, EXIT_FAULT, "unreadable", "%s: %s", c->items[i].path,
-                                            artifact_strerror(r));
+                        return report_failure(EXIT_FAULT, "unreadable", "%s: %s", c->items[i].path,
+                                              artifact_strerror(r));
         }
         return 0;
 }
@@ -181,12 +162,12 @@ static int chunk_take(Chunk *c, const SJson *parameters)
         int r;
 
         if (sjson_get_array(parameters, "results", &results) != 0)
-                return request_fail(q, EXIT_FAULT, "reply-syntax", "a reply has no results");
+                return report_failure(EXIT_FAULT, "reply-syntax", "a reply has no results");
         for (size_t i = 0; i < sjson_size(results); i++) {
                 Result result;
 
                 if (result_decode(&result, sjson_at(results, i), c->n) != 0)
-                        return request_fail(q, EXIT_FAULT, "reply-syntax", "a reply has a malformed result");
+                        return report_failure(EXIT_FAULT, "reply-syntax", "a reply has a malformed result");
                 c->items[result.index].n_results++;
                 if (result.outcome == RESULT_SIGNED || result.outcome == RESULT_ALLOWED)
                         c->items[result.index].n_good++;
@@ -205,15 +186,15 @@ static int chunk_receive(Chunk *c, Hsmctl *h)
         while (continues) {
                 r = hsmctl_receive(h, &continues);
                 if (r)
-                        return request_fail_call(c->request, h, r);
+                        return report_call(h, r);
                 r = chunk_take(c, hsmctl_parameters(h));
                 if (r)
                         return r;
         }
         for (size_t i = 0; i < c->n; i++)
                 if (c->items[i].n_results == 0)
-                        return request_fail(c->request, EXIT_FAULT, "reply-syntax",
-                                            "%s: the daemon did not answer", c->items[i].path);
+                        return report_failure(EXIT_FAULT, "reply-syntax", "%s: the daemon did not answer",
+                                              c->items[i].path);
         return 0;
 }
 
@@ -249,10 +230,10 @@ int request_run(Request *request)
 
         r = memory_new0(&chunk, 1);
         if (r)
-                return request_fail_call(request, NULL, r);
+                return report_errno(r);
         r = hsmctl_new(&h, request->socket, request->timeout_usec);
         if (r)
-                r = request_fail_call(request, h, r);
+                r = report_call(h, r);
         else
                 r = request_run_chunks(request, h, chunk);
         (void)hsmctl_free(h); /* returns NULL always */

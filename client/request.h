@@ -33,10 +33,6 @@ typedef struct Request {
         /* Takes one result.  An exit code other than 0 ends the run. */
         int (*take)(void *userdata, const RequestItem *item, const Result *result);
         void *userdata;
-
-        /* Set by request_run(): the failure of a whole call, empty if there was none. */
-        char reason[80];
-        char message[512];
 } Request;
 
 /*
@@ -46,7 +42,6 @@ typedef struct Request {
 _must_use_ int request_check_paths(const char *command, size_t n_paths, char **paths);
 
 /*
- * Asks for all files and hands every result over.  0, or the exit code; the failure is then told in reason
- * and message, and has been reported on stderr.
+ * Asks for all files and hands every result over.  0, or the exit code, reported.
  */
 _must_use_ int request_run(Request *request);

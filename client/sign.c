@@ -124,7 +124,7 @@ static int run_take(void *userdata, const RequestItem *item, const Result *resul
         return 0;
 }
 
-static int run_write_end(Run *run, const Request *q, int code)
+static int run_write_end(Run *run, const Request *q, int code, bool failed)
 {
         int r;
 
@@ -136,14 +136,8 @@ static int run_write_end(Run *run, const Request *q, int code)
         jsonw_member_u64(&run->w, "refused", run->n_refused);
         jsonw_member_u64(&run->w, "failed", run->n_failed);
         jsonw_member_u64(&run->w, "unanswered", q->n_paths - run->n_done);
-        if (q->reason[0]) {
-                jsonw_name(&run->w, "error");
-                jsonw_object(&run->w);
-                jsonw_member_u64(&run->w, "exit", (uint64_t)code);
-                jsonw_member_string(&run->w, "reason", q->reason);
-                jsonw_member_string(&run->w, "message", q->message);
-                jsonw_object_end(&run->w);
-        }
+        if (failed)
+                report_write_last(&run->w);
         jsonw_object_end(&run->w);
         r = jsonw_finish(&run->w);
         if (r)
@@ -167,15 +161,16 @@ static int run_code(const Run *run, const Request *q, int r)
 static int run(Request *q, bool check, const char *out, bool json)
 {
         _cleanup_(run_deinit) Run state;
-        int code;
+        int code, r;
 
         run_init(&state, check, out, json, q->n_paths);
         q->take = run_take;
         q->userdata = &state;
         report_set_json(false); /* the one object carries failures too */
-        code = run_code(&state, q, request_run(q));
+        r = request_run(q);
+        code = run_code(&state, q, r);
         progress_clear(&state.progress);
-        return json ? run_write_end(&state, q, code) : code;
+        return json ? run_write_end(&state, q, code, r != 0) : code;
 }
 
 /* ---- the commands ---- */

@@ -4,6 +4,8 @@
  * The loop of server/loop.c with a clock that can be put forward: real time-outs are tested without waiting
  * for them.  loop-clock.c stands in for loop.c in the tests that link it.
  */
+#include <stdbool.h>
+
 #include "server/loop.h"
 
 /* One iteration: 1 something ran, 0 nothing did, negative errno: the loop has ended. */

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
+foreach(noun account refusals stats)
+  hsmd_unit_test(${noun} LINK hsmd-server)
+endforeach()
 # With a clock that can be put forward.
-foreach(noun engine peer)
-  hsmd_unit_test(${noun} SOURCES loop-clock.c LINK hsmd-server)
-  target_link_libraries(test-${noun} PRIVATE PkgConfig::SYSTEMD)
+foreach(noun engine loop peer)
+  hsmd_unit_test(${noun} SOURCES loop-clock.c LINK hsmd-server PkgConfig::SYSTEMD)
 endforeach()

@@ -513,9 +513,10 @@ Peers *peers_free(Peers *p)
 {
         if (!p)
                 return NULL;
-        peers_stop(p);
+        /* Peers first: the loop is over, and takes no more wishes for them. */
         while (p->first)
                 peer_free(p->first);
+        peers_stop(p);
         assert(p->accounts.n == 0 && p->accounts.n_peers == 0);
         free(p);
         return NULL;

@@ -116,8 +116,8 @@ daemon_json() {
 daemon_gives() {
         local code=0 said words
 
-        words=$("${@:3}" --json 2>&1) || code=$?
+        words=$("${@:3}" --json 2>"$INSTANCE_DIR/errors") || code=$?
         said=$(daemon_json '(d.get("results") or [d.get("error", d)])[0].get("reason", "none")' <<<"$words" 2>/dev/null) || true
         [[ $code == "$1" && $said == "$2" ]] ||
-                fail "'${*:3}' ended with $code and '$said', expected $1 and '$2': $words"
+                fail "'${*:3}' ended with $code and '$said', expected $1 and '$2': $words $(<"$INSTANCE_DIR/errors")"
 }

@@ -64,6 +64,7 @@ typedef struct World {
         Server server;
         int token_fd;
         FakeMode mode;
+        bool sha256_only; /* attestations name no other digest */
         size_t n_fakes;
         FakeWorker fakes[64];
         size_t n_asked; /* signatures by keys of the policy */
@@ -523,7 +524,7 @@ static inline SJson *client_try_reply(World *w, Client *c)
                 if (end) {
                         size_t size = (size_t)(end - c->in.data);
 
-                        assert_int_equal(sjson_parse(&reply, c->in.data, size, NULL), 0);
+                        assert_int_equal(sjson_parse_reals(&reply, c->in.data, size, NULL), 0);
                         buffer_consume(&c->in, size + 1);
                         return reply;
                 }
@@ -627,6 +628,8 @@ static inline void world_envelope(World *w, const char *release, const char *reb
         for (size_t i = 0; i < n; i++)
                 subjects[i] = (AttestationSubject){.name = w->files[first + i].name,
                                                    .digests = w->files[first + i].digests};
+        for (size_t i = 0; i < n && w->sha256_only; i++)
+                subjects[i].digests.have_sha384 = subjects[i].digests.have_sha512 = false;
         AttestationDraft draft = {.release = release,
                                   .builder_id = signer->builder_id,
                                   .source_uri = r->sources[0],

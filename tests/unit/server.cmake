@@ -3,6 +3,6 @@ foreach(noun account refusals stats)
   hsmd_unit_test(${noun} LINK hsmd-server)
 endforeach()
 # With a clock that can be put forward.
-foreach(noun engine loop peer)
+foreach(noun engine evidence hashing loop methods peer)
   hsmd_unit_test(${noun} SOURCES loop-clock.c LINK hsmd-server PkgConfig::SYSTEMD)
 endforeach()

@@ -57,8 +57,9 @@ struct Journal {
 
         /* published */
         uint64_t published;
+        uint64_t written;      /* how far log/ is: at most `published` */
         Range range;           /* of the published tree, from entries that were read back */
-        Buffer bundle;         /* its unfinished entry bundle */
+        Buffer bundle;         /* entry bundles from the one that `written` ends in */
         Buffer note;           /* its checkpoint */
         Checkpoint checkpoint; /* the same, verified */
 

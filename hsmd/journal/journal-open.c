@@ -378,6 +378,7 @@ static int journal_restore_log(Journal *j, bool republish, bool wiped, Buffer *m
                 return journal_refuse(message, r, "entries of state.db do not give the hashes of its tiles");
         if (r)
                 return error_fold(r);
+        j->written = j->published;
         return republish ? error_fold(tiles_put_checkpoint(j->tiles, buffer_blob(&j->note))) : 0;
 }
 

@@ -312,16 +312,7 @@ int journal_publish(Journal *j, Blob signature)
         r = journal_second_opinion(j, &range);
         if (r)
                 return error_fold(r);
-        r = journal_write_tiles(j, j->published, j->lock.size, JOURNAL_PARTIALS_NEW);
-        if (r)
-                return error_fold(r);
-        r = tiles_put_checkpoint(j->tiles, buffer_blob(&note));
-        if (r)
-                return error_fold(r);
         r = store_put_checkpoint(j->store, checkpoint.size, buffer_blob(&note));
-        if (r)
-                return error_fold(r);
-        r = journal_trim_bundle(j, j->published, checkpoint.size);
         if (r)
                 return error_fold(r);
 
@@ -331,6 +322,37 @@ int journal_publish(Journal *j, Blob signature)
         buffer_deinit(&j->note);
         j->note = note;
         note = (Buffer)BUFFER_NULL;
+        return 0;
+}
+
+bool journal_log_is_behind(const Journal *j)
+{
+        assert(j);
+
+        return j->written != j->published;
+}
+
+int journal_write_log(Journal *j)
+{
+        int r;
+
+        assert(j);
+        assert(j->written <= j->published);
+
+        if (j->written == j->published)
+                return 0;
+        r = journal_write_tiles(j, j->written, j->published, JOURNAL_PARTIALS_NEW);
+        if (r)
+                return error_fold(r);
+        /* Last: whoever reads it finds all that it speaks of. */
+        r = tiles_put_checkpoint(j->tiles, buffer_blob(&j->note));
+        if (r)
+                return error_fold(r);
+        r = journal_trim_bundle(j, j->written, j->published);
+        if (r)
+                return error_fold(r);
+
+        j->written = j->published;
         return 0;
 }
 
@@ -395,7 +417,7 @@ static int journal_sync_slice(Journal *j)
                         return error_fold(r);
                 if (syncfs(j->evidence_fd) < 0)
                         return error_origin(-errno);
-                j->syncing = j->published;
+                j->syncing = j->written;
         }
         if (j->dropped < j->syncing / BUNDLE) {
                 r = journal_drop_partials(j, j->dropped);
@@ -417,10 +439,10 @@ bool journal_should_maintain(const Journal *j, bool idle)
 {
         assert(j);
 
-        if (index_should_flush(j->index, idle) || j->published - j->synced >= JOURNAL_UNSYNCED_FORCED)
+        if (index_should_flush(j->index, idle) || j->written - j->synced >= JOURNAL_UNSYNCED_FORCED)
                 return true;
         return idle && (j->evidence_waits || j->syncing != j->synced ||
-                        j->published - j->synced >= JOURNAL_UNSYNCED_IDLE);
+                        j->written - j->synced >= JOURNAL_UNSYNCED_IDLE);
 }
 
 int journal_maintain(Journal *j, bool *ret_more)
@@ -441,7 +463,7 @@ int journal_maintain(Journal *j, bool *ret_more)
                 if (r)
                         return error_fold(r);
         }
-        if (j->syncing != j->synced || j->published - j->synced >= JOURNAL_UNSYNCED_IDLE) {
+        if (j->syncing != j->synced || j->written - j->synced >= JOURNAL_UNSYNCED_IDLE) {
                 r = journal_sync_slice(j);
                 if (r)
                         return error_fold(r);

@@ -8,8 +8,8 @@
  *     journal_append() ...        entries staged in memory
  *     journal_commit()            entries + lock record durable (one sync)       the tree now exists
  *     journal_checkpoint_text()   what the log key signs for exactly that (size, root)
- *     journal_publish()           signature verified, second opinion, tiles and checkpoint written
- *     journal_proof()             proof for one entry, verified by the verifier's code before it is handed
+ *     journal_publish()           signature verified, second opinion: from here on the checkpoint may be
+ * shown journal_proof()             proof for one entry, verified by the verifier's code before it is handed
  * out
  *
  * One commit at a time: commit, sign, publish, then the next.  A negative return of a writing function is
@@ -80,6 +80,12 @@ _must_use_ int journal_commit(Journal *j);
 _must_use_ int journal_checkpoint_text(const Journal *j, Buffer *out);
 /* Take its Ed25519 signature.  -EBADMSG (after a trace) if it does not verify: nothing is published then. */
 _must_use_ int journal_publish(Journal *j, Blob signature);
+/*
+ * Bring log/ up to the published checkpoint: tiles first, the checkpoint last.  Off the way of an answer,
+ * since log/ is derived and many small commits share one writing; the caller keeps the delay short.
+ */
+_must_use_ int journal_write_log(Journal *j);
+bool journal_log_is_behind(const Journal *j);
 /* The last published checkpoint note. */
 Blob journal_checkpoint(const Journal *j);
 

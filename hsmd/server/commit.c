@@ -66,7 +66,7 @@ static int commit_attestation(Engine *e, const Task *task, uint64_t now, Buffer 
         }
         entry = (EntryAttestation){.time_usec = now,
                                    .site = e->policy->sites[e->site].name,
-                                   .uid = task->refusal.uid,
+                                   .uid = task->uid,
                                    .id = a->id,
                                    .size = task->evidence.size,
                                    .release = e->policy->releases[a->release].name,
@@ -121,7 +121,7 @@ static int commit_entry(Engine *e, Task *task, uint64_t now, Buffer *out)
                 return commit_genesis(e, now, out);
         case TASK_REFUSAL:
                 return error_fold(
-                        refusal_write(&task->refusal, e->policy, e->policy->sites[e->site].name, now, out));
+                        refusal_write(task->refusal, e->policy, e->policy->sites[e->site].name, now, out));
         case TASK_RECOVERED:
                 return error_fold(entry_write_abandoned(now, buffer_blob(&task->members),
                                                         reason_to_string(REASON_RESTARTED), out));

@@ -15,6 +15,8 @@
 
 /* Entries of the daemon's own carry this uid in core's accounts. */
 #define ENGINE_UID UINT32_MAX
+/* log/ is written at once after a quiet time, and at least this often under load. */
+#define ENGINE_LOG_USEC (10 * 1000)
 /* Wait for the token at most this long when stopping. */
 #define ENGINE_STOP_USEC (20 * 1000 * 1000)
 
@@ -67,7 +69,8 @@ int engine_task_new(Engine *e, Request *request, TaskKind kind, uint32_t uid, Ta
                 return r < 0 ? error_fold(r) : r;
         task = &e->tasks[job];
         /* Buffers stay with the slot: the same few slots are used again and again. */
-        *task = (Task){.job = job,
+        *task = (Task){.used = true,
+                       .job = job,
                        .kind = kind,
                        .request = request,
                        .fd = -1,
@@ -121,6 +124,8 @@ static int engine_release(Engine *e, JobId job)
         task->hasher = hasher_free(task->hasher);
         task->attestation = attestation_free(task->attestation);
         buffer_deinit(&task->evidence);
+        freep(&task->refusal);
+        task->refusal = NULL;
         if (task->kind == TASK_REFUSAL)
                 e->n_refusals_out--;
         task->request = NULL;
@@ -210,7 +215,6 @@ static int engine_send(Engine *e, unsigned worker, uint32_t frame)
                                       .message = BLOB(inputs[i].message, inputs[i].size)};
                 if (inputs[i].content)
                         fd = task->fd;
-                task->sent_usec = loop_now(e->loop);
         }
         return error_fold(tokens_send(e->tokens, worker, n, items, fd));
 }
@@ -399,6 +403,7 @@ static int engine_on_answered(void *userdata, unsigned worker, size_t n, const W
         Engine *e = userdata;
         JobId jobs[LIMIT_TOKEN_BATCH];
         Reason reasons[LIMIT_TOKEN_BATCH];
+        uint64_t usec = 0;
         size_t expected;
         bool checkpoint;
         const JobId *frame = core_frame_oldest(e->core, worker, &expected, &checkpoint);
@@ -419,7 +424,8 @@ static int engine_on_answered(void *userdata, unsigned worker, size_t n, const W
                 if (r != 0)
                         return error_fold(r);
                 e->n_signatures[worker] += reasons[i] == REASON_NONE;
-                stats_latency_add(&e->stats.sign, loop_now(e->loop) - task->sent_usec);
+                stats_latency_add(&e->stats.sign, items[i].usec);
+                usec += items[i].usec;
         }
         for (size_t i = 0; i < n; i++) {
                 r = engine_step(e, reasons[i] == REASON_NONE ? EVENT_SIGNED : EVENT_SIGN_FAILED, jobs[i],
@@ -427,7 +433,7 @@ static int engine_on_answered(void *userdata, unsigned worker, size_t n, const W
                 if (r != 0)
                         return error_fold(r);
         }
-        r = engine_feed(e, (CoreEvent){.type = EVENT_FRAME_DONE, .worker = worker});
+        r = engine_feed(e, (CoreEvent){.type = EVENT_FRAME_DONE, .worker = worker, .op_usec = usec / n});
         if (r != 0)
                 return error_fold(r);
         /* Keep the worker busy: do not wait for the turn. */
@@ -501,7 +507,10 @@ static int engine_on_flush(void *userdata)
                         continue;
                 }
                 e->n_refusals_out++;
-                task->refusal = refusals.items[i];
+                r = memory_new0(&task->refusal, 1);
+                if (r != 0)
+                        return error_fold(r);
+                *task->refusal = refusals.items[i];
                 r = engine_step(e, EVENT_ENTRY, task->job, REASON_NONE);
                 if (r != 0)
                         return error_fold(r);
@@ -532,6 +541,24 @@ int engine_refuse(Engine *e, uint32_t uid, Reason reason, const char *key, const
 
 /* ---- the end of a turn ---- */
 
+/* Answers are out: now log/ follows. */
+static int engine_write_log(Engine *e)
+{
+        uint64_t now = loop_now(e->loop);
+
+        if (!journal_log_is_behind(e->journal))
+                return 0;
+        if (now - e->log_usec < ENGINE_LOG_USEC && !e->stopping)
+                return error_fold(loop_set_timer(e->log, e->log_usec + ENGINE_LOG_USEC));
+        e->log_usec = now;
+        return error_fold(journal_write_log(e->journal));
+}
+
+static int engine_on_log(void *userdata)
+{
+        return error_fold(engine_write_log(userdata));
+}
+
 static int engine_on_turn(void *userdata)
 {
         Engine *e = userdata;
@@ -546,7 +573,9 @@ static int engine_on_turn(void *userdata)
                 if (r != 0)
                         return error_fold(r);
         }
-        r = loop_set_timer(e->deadline, core_next_deadline(e->core));
+        r = engine_write_log(e);
+        if (r == 0)
+                r = loop_set_timer(e->deadline, core_next_deadline(e->core));
         if (r != 0)
                 return error_fold(r);
         if (!e->stopping)
@@ -680,8 +709,6 @@ int engine_new(Engine **ret, Loop *loop, const Config *config, const Policy *pol
         e->start_real_usec = engine_real_time();
         for (uint32_t i = LIMIT_JOBS; i-- > 0;)
                 e->free_requests[e->n_free_requests++] = (uint16_t)i;
-        for (JobId i = 0; i < LIMIT_JOBS; i++)
-                e->tasks[i].fd = e->tasks[i].copy_fd = -1;
         r = evidence_new(&e->evidence, journal, policy);
         if (r == 0)
                 r = core_new(&e->core, &options);
@@ -695,6 +722,8 @@ int engine_new(Engine **ret, Loop *loop, const Config *config, const Policy *pol
                 r = loop_add_timer(loop, &e->deadline, PRIORITY_PEER, engine_on_deadline, e);
         if (r == 0)
                 r = loop_add_timer(loop, &e->flush, PRIORITY_PEER, engine_on_flush, e);
+        if (r == 0)
+                r = loop_add_timer(loop, &e->log, PRIORITY_TURN, engine_on_log, e);
         if (r != 0)
                 return error_fold(r);
         *ret = TAKE_PTR(e);
@@ -703,6 +732,8 @@ int engine_new(Engine **ret, Loop *loop, const Config *config, const Policy *pol
 
 static void engine_task_deinit(Engine *e, Task *task)
 {
+        if (!task->used)
+                return;
         if (core_job_state(e->core, task->job) != JOB_FREE && task->request &&
             --task->request->n_tasks == 0) {
                 task->request->hashing = false;
@@ -712,6 +743,7 @@ static void engine_task_deinit(Engine *e, Task *task)
         close_fd(task->copy_fd);
         hasher_free(task->hasher);
         attestation_free(task->attestation);
+        freep(&task->refusal);
         buffer_deinit(&task->members);
         buffer_deinit(&task->signature);
         buffer_deinit(&task->evidence);
@@ -735,6 +767,7 @@ Engine *engine_free(Engine *e)
         loop_source_free(e->deadline);
         loop_source_free(e->flush);
         loop_source_free(e->stop);
+        loop_source_free(e->log);
         buffer_deinit(&e->scratch);
         free(e);
         return NULL;

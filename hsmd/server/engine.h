@@ -33,6 +33,7 @@ typedef struct Task Task;
 
 /* What one job is about. */
 struct Task {
+        bool used; /* since the start: the fields below have been set */
         JobId job;
         TaskKind kind;
         Request *request; /* NULL: the daemon's own, or whoever asked has been answered or is gone */
@@ -50,7 +51,7 @@ struct Task {
         Hasher *hasher; /* while it is read */
         bool has_size;
         uint64_t size, offset;
-        uint64_t start_usec, sent_usec;
+        uint64_t start_usec;
         char name[LIMIT_ARTIFACT_NAME + 1];
         Digests digests;
         bool expects_sha256; /* the client said what it should be */
@@ -63,7 +64,8 @@ struct Task {
         Attestation *attestation; /* TASK_ATTEST */
         size_t n_contradicts;     /* TASK_ATTEST: attestations it contradicts */
         Buffer evidence;          /* TASK_ATTEST: the envelope; TASK_GENESIS: the policy */
-        Refusal refusal;          /* TASK_REFUSAL; of TASK_ATTEST only the uid that handed it in */
+        uint32_t uid;             /* TASK_ATTEST: who handed it in */
+        Refusal *refusal;         /* TASK_REFUSAL */
 };
 
 #define REQUEST_SCOPES 16
@@ -98,10 +100,11 @@ struct Engine {
         Tokens *tokens;
         CoreActions actions;
         bool running, stopping;
-        LoopSource *turn, *hash, *idle, *deadline, *flush, *stop;
+        LoopSource *turn, *hash, *idle, *deadline, *flush, *stop, *log;
         Stats stats;
         uint64_t n_signatures[LIMIT_WORKERS]; /* by each worker */
         uint64_t start_real_usec, commit_start_usec, last_flush_usec;
+        uint64_t log_usec;        /* when log/ was written last */
         uint64_t checkpoint_usec; /* real time of the last one published */
         size_t n_refusals_out;    /* refusal entries on their way to the disk */
         Refusals refusals;

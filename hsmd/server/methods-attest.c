@@ -116,7 +116,7 @@ static int attest_accept(Engine *e, Peer *peer, Attestation **a, Buffer *envelop
         task->attestation = TAKE_PTR(*a);
         task->evidence = *envelope;
         *envelope = (Buffer)BUFFER_NULL;
-        task->refusal.uid = peer_identity(peer)->uid;
+        task->uid = peer_identity(peer)->uid;
         peer_set_context(peer, request);
 
         r = evidence_known(e->evidence, task->attestation, &known, &entry);

@@ -18,7 +18,7 @@ typedef struct Listener {
         Peers *peers;
         ConfigRole role;
         int fd;
-        LoopSource *io;
+        LoopSource *io, *timer;
 } Listener;
 
 struct Peers {
@@ -485,14 +485,33 @@ static int peer_new(Listener *listener, int *fd)
         return 0; /* what fails for one connection is that connection's end */
 }
 
+/* Descriptors or memory are short: the backlog waits, and so do we, since the socket stays readable. */
+static int listener_pause(Listener *listener)
+{
+        int r = loop_set_events(listener->io, 0);
+
+        return r != 0 ? error_fold(r)
+                      : error_fold(loop_set_timer(listener->timer,
+                                                  loop_now(listener->peers->loop) + PEER_ACCEPT_PAUSE_USEC));
+}
+
+static int listener_on_timer(void *userdata)
+{
+        Listener *listener = userdata;
+
+        return error_fold(loop_set_events(listener->io, EPOLLIN));
+}
+
 static int listener_on_io(void *userdata, uint32_t events _unused_)
 {
         Listener *listener = userdata;
         _cleanup_(close_fdp) int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-        if (fd < 0)
-                return 0; /* it went away, or descriptors are short: the backlog waits */
-        return error_fold(peer_new(listener, &fd));
+        if (fd >= 0)
+                return error_fold(peer_new(listener, &fd));
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+                return listener_pause(listener);
+        return 0; /* it went away */
 }
 
 int peers_new(Peers **ret, Loop *loop, const PeersCallbacks *callbacks, void *userdata)
@@ -525,10 +544,14 @@ Peers *peers_free(Peers *p)
 int peers_listen(Peers *p, ConfigRole role, int fd)
 {
         Listener *listener = &p->listeners[p->n_listeners];
+        int r;
 
         assert(p->n_listeners < ARRAY_SIZE(p->listeners));
         *listener = (Listener){.peers = p, .role = role, .fd = fd};
         p->n_listeners++;
+        r = loop_add_timer(p->loop, &listener->timer, PRIORITY_PEER, listener_on_timer, listener);
+        if (r != 0)
+                return error_fold(r);
         return error_fold(
                 loop_add_io(p->loop, &listener->io, fd, EPOLLIN, PRIORITY_PEER, listener_on_io, listener));
 }
@@ -538,6 +561,7 @@ void peers_stop(Peers *p)
         p->stopping = true;
         for (size_t i = 0; i < p->n_listeners; i++) {
                 p->listeners[i].io = loop_source_free(p->listeners[i].io);
+                p->listeners[i].timer = loop_source_free(p->listeners[i].timer);
                 p->listeners[i].fd = close_fd(p->listeners[i].fd);
         }
         p->n_listeners = 0;

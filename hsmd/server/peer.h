@@ -16,6 +16,7 @@
 #define PEER_MESSAGE_TIMEOUT_USEC (10 * 1000 * 1000) /* from the first byte of a message to its last */
 #define PEER_WRITE_TIMEOUT_USEC   (30 * 1000 * 1000) /* without progress */
 #define PEER_IDLE_TIMEOUT_USEC    (10 * 60 * 1000 * 1000ull)
+#define PEER_ACCEPT_PAUSE_USEC    (100 * 1000) /* when no connection can be accepted */
 #define PEER_GROUPS_MAX           256
 
 typedef struct Peer Peer;

@@ -170,6 +170,7 @@ static void bench_publish(Bench *b)
         bench_check(private_key_sign(b->key, SCHEME_ED25519, buffer_blob(&text), &signature), "sign");
         bench_account(b, BENCH_MAKE);
         bench_check(journal_publish(b->journal, buffer_blob(&signature)), "journal_publish");
+        bench_check(journal_write_log(b->journal), "journal_write_log");
         bench_account(b, BENCH_PUBLISH);
 }
 

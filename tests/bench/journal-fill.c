@@ -152,7 +152,8 @@ static int fill_publish(Fill *f)
         if (!r)
                 r = p11_sign(&f->p11, f->p11.login, CKM_EDDSA, f->key, buffer_blob(&text), signature, &size);
         buffer_deinit(&text);
-        return r ? error_fold(r) : error_fold(journal_publish(f->journal, BLOB(signature, size)));
+        r = r ?: journal_publish(f->journal, BLOB(signature, size));
+        return r ? error_fold(r) : error_fold(journal_write_log(f->journal));
 }
 
 static int fill_maintain(Fill *f)

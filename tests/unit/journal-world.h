@@ -228,8 +228,11 @@ static inline int world_try_publish(World *w)
 {
         _cleanup_(buffer_deinit) Buffer signature = BUFFER_NULL;
 
+        int r;
+
         world_signature(w, 0, &signature);
-        return journal_publish(w->journal, buffer_blob(&signature));
+        r = journal_publish(w->journal, buffer_blob(&signature));
+        return r ?: journal_write_log(w->journal);
 }
 
 static inline void world_publish(World *w)

@@ -48,6 +48,10 @@ static void journal_publish_wrong_signature_publishes_nothing(void **state)
         good.data[5] ^= 1;
         assert_int_equal(journal_publish(w->journal, buffer_blob(&good)), 0);
         assert_int_equal(journal_published(w->journal), 5);
+        assert_true(journal_log_is_behind(w->journal));
+        assert_false(file_exists(w->log, "tile/0/000.p/5"));
+        assert_int_equal(journal_write_log(w->journal), 0);
+        assert_false(journal_log_is_behind(w->journal));
         world_check_log(w, 5);
         /* Once more is the same again. */
         assert_int_equal(journal_publish(w->journal, buffer_blob(&good)), 0);

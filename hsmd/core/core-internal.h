@@ -10,7 +10,7 @@
 #define CORE_RESERVE 1024
 /* Durable intents of one uid that wait for a worker: bounds what a dead token turns into abandoned entries.
  */
-#define CORE_QUEUED_PER_UID 256
+#define CORE_QUEUED_PER_UID 384
 /* Sign frames a worker has at once: one it works on, one so that it need not wait for us. */
 #define CORE_FRAMES 2
 /* Work in one frame: short enough that nobody waits long behind it, long enough to hide one sync of the
@@ -134,5 +134,5 @@ _must_use_ int schedule_stage(Core *c, JobId id, JobEvent event);
 _must_use_ int schedule_turn(Core *c, uint64_t now_usec, CoreActions *actions);
 _must_use_ int schedule_expire(Core *c, uint64_t now_usec, CoreActions *actions);
 _must_use_ int schedule_worker_down(Core *c, unsigned worker, CoreActions *actions);
-void schedule_frame_done(Core *c, unsigned worker, uint64_t now_usec);
+void schedule_frame_done(Core *c, unsigned worker, uint64_t op_usec, uint64_t now_usec);
 _must_use_ int schedule_fail(Core *c, JobId id, Reason reason, CoreActions *actions);

@@ -62,7 +62,8 @@ typedef struct CoreEvent {
         JobId job;
         unsigned worker;
         Reason reason;
-        bool alone; /* EVENT_ALLOWED: the job needs a frame of its own (its content travels with it) */
+        bool alone;       /* EVENT_ALLOWED: the job needs a frame of its own (its content travels with it) */
+        uint64_t op_usec; /* EVENT_FRAME_DONE: what one operation of it took the token; 0: not known */
         uint64_t now_usec; /* monotonic */
 } CoreEvent;
 

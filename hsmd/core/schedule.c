@@ -109,21 +109,36 @@ static bool schedule_any_worker(const Core *c)
         return false;
 }
 
+/*
+ * May this user's jobs have intents now?  All that wait, or half of what a user may have queued: each batch
+ * costs a sync of the disk, and must not be as small as the frame that made room for it.
+ */
+static bool schedule_user_may_intend(const CoreUser *user)
+{
+        size_t room = CORE_QUEUED_PER_UID - user->n_queued;
+
+        assert(user->n_queued <= CORE_QUEUED_PER_UID);
+        return !jobs_empty(&user->ready) && (room >= user->ready.n || room >= CORE_QUEUED_PER_UID / 2);
+}
+
 /* One job from each user in turn, until the batch is full or nobody has one that may go. */
 static int schedule_intents(Core *c, CoreActions *actions)
 {
-        bool any = true;
+        bool may[LIMIT_PEERS], any = true;
         int r;
 
         if (c->n_intents > 0 || !schedule_any_worker(c))
                 return 0;
+        for (size_t i = 0; i < c->n_users; i++)
+                may[i] = schedule_user_may_intend(&c->users[i]);
         while (any) {
                 any = false;
                 for (size_t i = 0; i < c->n_users && c->n_intents < LIMIT_COMMIT_BATCH; i++) {
-                        CoreUser *user = &c->users[(c->user_turn + i) % c->n_users];
+                        size_t at = (c->user_turn + i) % c->n_users;
+                        CoreUser *user = &c->users[at];
                         JobId id;
 
-                        if (jobs_empty(&user->ready) || user->n_queued >= CORE_QUEUED_PER_UID)
+                        if (!may[at] || jobs_empty(&user->ready) || user->n_queued >= CORE_QUEUED_PER_UID)
                                 continue;
                         id = jobs_pop(c, &user->ready);
                         r = job_move(c, id, JOB_EVENT_INTENT);
@@ -276,7 +291,7 @@ static int schedule_workers(Core *c, uint64_t now_usec, CoreActions *actions)
         }
 }
 
-void schedule_frame_done(Core *c, unsigned worker, uint64_t now_usec)
+void schedule_frame_done(Core *c, unsigned worker, uint64_t op_usec, uint64_t now_usec)
 {
         CoreWorker *w = &c->workers[worker];
         const CoreFrame *frame = &w->frames[0];
@@ -284,7 +299,8 @@ void schedule_frame_done(Core *c, unsigned worker, uint64_t now_usec)
         assert(w->n_frames > 0);
         if (!frame->checkpoint && frame->n > 0) {
                 uint64_t start = frame->sent_usec > w->last_done_usec ? frame->sent_usec : w->last_done_usec;
-                uint64_t op = (now_usec - start) / frame->n + 1;
+                /* Our own clock also counts how long the answer waited for us: second best. */
+                uint64_t op = op_usec > 0 ? op_usec : (now_usec - start) / frame->n + 1;
 
                 w->op_usec = w->op_usec == 0 ? op : (w->op_usec * 7 + op) / 8;
         }

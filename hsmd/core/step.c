@@ -180,7 +180,7 @@ int core_step(Core *c, const CoreEvent *e, CoreActions *actions)
         case EVENT_SIGN_FAILED:
                 return step_sign_failed(c, e, actions);
         case EVENT_FRAME_DONE:
-                schedule_frame_done(c, e->worker, e->now_usec);
+                schedule_frame_done(c, e->worker, e->op_usec, e->now_usec);
                 return 0;
         case EVENT_WORKER_UP:
                 assert(!c->workers[e->worker].up && c->workers[e->worker].n_frames == 0);

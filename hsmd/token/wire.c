@@ -11,7 +11,7 @@
 #define WIRE_TEXT_SIZE LIMIT_LINE_SIZE
 
 /* The biggest answer to a batch must fit one frame whatever the token returns. */
-static_assert(WIRE_HEADER_SIZE + LIMIT_TOKEN_BATCH * (7 + LIMIT_SIGNATURE_SIZE) <= LIMIT_TOKEN_FRAME,
+static_assert(WIRE_HEADER_SIZE + LIMIT_TOKEN_BATCH * (11 + LIMIT_SIGNATURE_SIZE) <= LIMIT_TOKEN_FRAME,
               "a full SIGNED frame fits");
 static_assert(WIRE_HEADER_SIZE + LIMIT_TOKEN_BATCH * (6 + LIMIT_TOKEN_MESSAGE) <= LIMIT_TOKEN_FRAME,
               "a full SIGN frame fits");
@@ -164,6 +164,7 @@ static void wire_encode_signed(Writer *w, const WireFrame *f, size_t i)
         assert(f->signature[i].status < _TOKEN_STATUS_MAX);
         writer_u8(w, f->signature[i].status);
         writer_u32(w, f->signature[i].ckr);
+        writer_u32(w, f->signature[i].usec);
         writer_blob(w, f->signature[i].signature, LIMIT_SIGNATURE_SIZE);
 }
 
@@ -303,6 +304,7 @@ static void wire_decode_signed(Reader *r, WireFrame *f, size_t i)
 {
         f->signature[i].status = (TokenStatus)reader_enum(r, _TOKEN_STATUS_MAX);
         f->signature[i].ckr = reader_u32(r);
+        f->signature[i].usec = reader_u32(r);
         f->signature[i].signature = reader_blob(r, LIMIT_SIGNATURE_SIZE);
 }
 

@@ -13,7 +13,7 @@
  *     SIGN     hsmd -> worker, n items:   u16 handle | u8 mechanism | u8 flags | u16 size | message
  *              flags bit 0: the message is the content of the memfd (sealed against write, shrink and grow)
  * that comes with the record; then n = 1 and size = 0. SIGNED   worker -> hsmd, n answers in the order
- * asked: u8 status | u32 CK_RV | u16 size | signature as C_Sign gave it
+ * asked: u8 status | u32 CK_RV | u32 usec | u16 size | signature as C_Sign gave it
  *
  * `sequence` of an answer is that of its question.  The worker answers questions in order, one at a time.
  */
@@ -86,6 +86,7 @@ typedef struct WireSign {
 typedef struct WireSigned {
         TokenStatus status;
         uint32_t ckr;
+        uint32_t usec; /* what the calls into the module took; 0: none was made */
         Blob signature;
 } WireSigned;
 

@@ -63,7 +63,8 @@ static WireFrame signed_frame(void)
                 .type = WIRE_SIGNED,
                 .sequence = 9,
                 .n = 2,
-                .signature = {{TOKEN_OK, 0, BLOB_LITERAL("signature")}, {TOKEN_FAILED, 0x30, BLOB_NULL}},
+                .signature = {{TOKEN_OK, 0, 1234, BLOB_LITERAL("signature")},
+                              {TOKEN_FAILED, 0x30, 7, BLOB_NULL}},
         };
 }
 
@@ -216,6 +217,7 @@ static void wire_decode_signed_round_trip_is_equal(void **state)
         for (size_t i = 0; i < 2; i++) {
                 assert_int_equal(g.signature[i].status, f.signature[i].status);
                 assert_int_equal(g.signature[i].ckr, f.signature[i].ckr);
+                assert_int_equal(g.signature[i].usec, f.signature[i].usec);
                 assert_blob(g.signature[i].signature, f.signature[i].signature);
         }
 }

@@ -107,7 +107,10 @@ class Token:
                         for m in messages)
         self.send(SIGN, len(messages), body, fds if fds is not None else [] if fd is None else [fd])
         c = self.receive(SIGNED, len(messages))
-        answers = [(STATUS[c.number(1)], c.number(4), c.text()) for _ in messages]
+        answers = []
+        for _ in messages:
+            status, ckr, _usec = STATUS[c.number(1)], c.number(4), c.number(4)
+            answers.append((status, ckr, c.text()))
         c.done()
         return answers
 

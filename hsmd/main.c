@@ -3,6 +3,7 @@
  * hsmd: decides what is signed, and records it.  See hsmd(8).
  */
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -83,6 +84,10 @@ static int setup(void)
         limit.rlim_cur = limit.rlim_max;
         if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
                 return error_origin(-errno);
+        /* Large replies go back to the kernel when they are sent: without this malloc learns to keep them.
+         */
+        if (mallopt(M_MMAP_THRESHOLD, 256 * 1024) != 1 || mallopt(M_TRIM_THRESHOLD, 512 * 1024) != 1)
+                return error_origin(-ENOMEM);
         (void)umask(0022); /* log/ is for everybody; the state folder has its own mode */
         if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
                 return error_origin(-errno);

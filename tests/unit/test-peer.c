@@ -10,6 +10,7 @@
 #include "server/socket.h"
 #include "unit/journal-fixture.h"
 #include "unit/loop-clock.h"
+#include <sys/resource.h>
 #include <sys/un.h>
 
 #define SECOND (1000 * 1000ull)
@@ -714,6 +715,32 @@ static void peers_listen_connections_over_the_quota_of_a_uid_are_closed(void **s
         assert_int_equal(w->peers->accounts.n, 0);
 }
 
+/* A connection that cannot be accepted waits, and costs nothing meanwhile. */
+static void peers_listen_without_descriptors_waits_and_does_not_spin(void **state)
+{
+        World *w = *state;
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        int first = client_new(w), second = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        struct rlimit limit, none;
+
+        (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", w->socket.path);
+        assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+        none = (struct rlimit){.rlim_cur = 0, .rlim_max = limit.rlim_max};
+        assert_int_equal(connect(second, (struct sockaddr *)&address, sizeof(address)), 0);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+        world_turns(w, 2);
+        assert_int_equal(loop_step(w->loop, 0), 0);
+        client_call(w, first, CALL("a.B")); /* who is in is served */
+        assert_string_equal(client_read(w, first), REPLY("a.B"));
+        assert_int_equal(peers_n(w->peers), 1);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+        loop_skip(SECOND);
+        client_call(w, second, CALL("c.D"));
+        assert_string_equal(client_read(w, second), REPLY("c.D"));
+        close(first);
+        close(second);
+}
+
 static void peers_stop_sends_what_is_under_way_and_takes_nothing_new(void **state)
 {
         World *w = *state;
@@ -766,6 +793,7 @@ int main(void)
                 WORLD_TEST(peer_that_goes_while_a_call_is_answered_is_reported_once),
                 WORLD_TEST(peer_that_only_stops_sending_still_gets_its_answer),
                 WORLD_TEST(peers_listen_connections_over_the_quota_of_a_uid_are_closed),
+                WORLD_TEST(peers_listen_without_descriptors_waits_and_does_not_spin),
                 WORLD_TEST(peers_stop_sends_what_is_under_way_and_takes_nothing_new),
         };
 

@@ -35,7 +35,8 @@ static void schedule_intents_greedy_uid_leaves_room_for_another(void **state)
         for (int i = 0; i < 200; i++) {
                 size_t n_queued = 0;
 
-                if (i == 0 || world_n(w, ACTION_WRITE_INTENTS) > 0)
+                world_set_op(w, 0, 100 * 1000);
+                if (w->core->n_intents > 0)
                         world_event(w, EVENT_INTENTS_DURABLE);
                 for (JobId job = 0; job < 1001; job++)
                         n_queued += world_state(w, job) == JOB_QUEUED || world_state(w, job) == JOB_INTENT;

@@ -497,11 +497,18 @@ static void engine_request_gone_while_following_leaves_its_leader_alone(void **s
         world_until_state(w, JOB_FOLLOWING, 1);
         client_close(&b);
         world_until_state(w, JOB_FOLLOWING, 0);
+        client_open(w, ROLE_SIGN, &b); /* another follower, in the place of the one that left */
+        world_ask(w, &b, "Sign", "product", "raw-ecdsa", "product", 0, 1, false);
+        world_until_state(w, JOB_FOLLOWING, 1);
         w->mode = FAKE_GOOD;
         reply = client_reply(w, &a);
         assert_signed(w, assert_result(reply, 0, "signed"), 0, SCHEME_ECDSA_DER, 0);
         sjson_free(reply);
+        reply = client_reply(w, &b);
+        assert_signed(w, assert_result(reply, 0, "signed"), 0, SCHEME_ECDSA_DER, 0);
+        sjson_free(reply);
         client_close(&a);
+        client_close(&b);
         assert_nothing_is_left(w);
 }
 

@@ -59,6 +59,9 @@
 #define LIMIT_TOKEN_MESSAGE 1024
 /* Content that PureEdDSA has to see whole; it travels as a sealed memfd. */
 #define LIMIT_CONTENT_SIZE (16 * 1024 * 1024)
+/* Copies of such content that wait to be signed, of one uid and in all. */
+#define LIMIT_CONTENT_PER_UID (2 * LIMIT_CONTENT_SIZE)
+#define LIMIT_CONTENT_TOTAL   (8 * LIMIT_CONTENT_SIZE)
 /* Workers, each a process with one session: more than any HSM gains from. */
 #define LIMIT_WORKERS 32
 

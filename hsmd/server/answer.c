@@ -110,6 +110,7 @@ static int answer_result_end(Task *task, JsonWriter *w)
                 return error_fold(answer_send(request, true));
         if (request->more && request->results.size >= ANSWER_CHUNK)
                 return error_fold(answer_send(request, false));
+        peer_hold(request->peer, request->results.capacity);
         return 0;
 }
 

@@ -16,7 +16,8 @@
 /* Entries of the daemon's own carry this uid in core's accounts. */
 #define ENGINE_UID UINT32_MAX
 /* log/ is written at once after a quiet time, and at least this often under load. */
-#define ENGINE_LOG_USEC (10 * 1000)
+#define ENGINE_LOG_USEC       (10 * 1000)
+#define ENGINE_STOP_POLL_USEC (20 * 1000)
 /* Wait for the token at most this long when stopping. */
 #define ENGINE_STOP_USEC (20 * 1000 * 1000)
 
@@ -73,6 +74,7 @@ int engine_task_new(Engine *e, Request *request, TaskKind kind, uint32_t uid, Ta
                        .job = job,
                        .kind = kind,
                        .request = request,
+                       .uid = uid,
                        .fd = -1,
                        .copy_fd = -1,
                        .start_usec = request->start_usec,
@@ -115,9 +117,13 @@ static int engine_release(Engine *e, JobId job)
         Task *task = &e->tasks[job];
         Request *request = task->request;
         Task *followers = TAKE_PTR(task->followers);
+        int r;
 
         decide_table_remove(e, task);
         hashing_remove(e, task);
+        r = hashing_release(e, task);
+        if (r != 0)
+                return error_fold(r);
         engine_unfollow(task);
         task->fd = close_fd(task->fd);
         task->copy_fd = close_fd(task->copy_fd);
@@ -134,7 +140,6 @@ static int engine_release(Engine *e, JobId job)
 
         while (followers) {
                 Task *follower = followers;
-                int r;
 
                 followers = TAKE_PTR(follower->next);
                 r = engine_wake(e, follower);
@@ -582,8 +587,10 @@ static int engine_on_turn(void *userdata)
                 return error_fold(loop_arm(e->idle));
         if (e->refusals.n > 0 && e->n_refusals_out == 0)
                 return error_fold(engine_on_flush(e));
-        if (e->refusals.n == 0 && core_idle(e->core))
-                loop_exit(e->loop, 0);
+        if (e->refusals.n > 0 || !core_idle(e->core) || core_n_jobs(e->core) > 0 ||
+            (e->peers && peers_writing(e->peers)))
+                return error_fold(loop_set_timer(e->deadline, loop_now(e->loop) + ENGINE_STOP_POLL_USEC));
+        loop_exit(e->loop, 0);
         return 0;
 }
 

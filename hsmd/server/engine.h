@@ -48,7 +48,9 @@ struct Task {
         SignatureFormat format;
         int fd; /* the artifact until it is hashed, then its sealed copy if the format needs the content */
         int copy_fd;
-        Hasher *hasher; /* while it is read */
+        Hasher *hasher;      /* while it is read */
+        uint32_t uid;        /* whose it is */
+        size_t content_size; /* of the copy, charged to uid */
         bool has_size;
         uint64_t size, offset;
         uint64_t start_usec;
@@ -64,7 +66,6 @@ struct Task {
         Attestation *attestation; /* TASK_ATTEST */
         size_t n_contradicts;     /* TASK_ATTEST: attestations it contradicts */
         Buffer evidence;          /* TASK_ATTEST: the envelope; TASK_GENESIS: the policy */
-        uint32_t uid;             /* TASK_ATTEST: who handed it in */
         Refusal *refusal;         /* TASK_REFUSAL */
 };
 
@@ -98,6 +99,7 @@ struct Engine {
         Evidence *evidence;
         Core *core;
         Tokens *tokens;
+        const Peers *peers; /* set by the server: a stop waits until they have their answers */
         CoreActions actions;
         bool running, stopping;
         LoopSource *turn, *hash, *idle, *deadline, *flush, *stop, *log;
@@ -106,6 +108,7 @@ struct Engine {
         uint64_t start_real_usec, commit_start_usec, last_flush_usec;
         uint64_t log_usec;        /* when log/ was written last */
         uint64_t checkpoint_usec; /* real time of the last one published */
+        size_t content_size;      /* of all copies of content */
         size_t n_refusals_out;    /* refusal entries on their way to the disk */
         Refusals refusals;
         Request *hash_head, *hash_tail;
@@ -127,7 +130,7 @@ DEFINE_CLEANUP(Engine *, engine_free)
 /* Close what an earlier process left open, begin a new journal if this one is empty, connect to the token.
  */
 _must_use_ int engine_start(Engine *e);
-/* Refuse new work, finish what has an intent, then end the loop with code 0. */
+/* Refuse new work, finish what is under way, let the answers be read, then end the loop with code 0. */
 _must_use_ int engine_stop(Engine *e);
 
 uint64_t engine_real_time(void); /* usec since 1970 */
@@ -151,6 +154,8 @@ _must_use_ int engine_refuse(Engine *e, uint32_t uid, Reason reason, const char 
 
 /* Begin to read the task's fd; engine_hashed() follows, with task->reason set if it could not be read. */
 _must_use_ int hashing_add(Engine *e, Task *task);
+/* Give the charge of a task's content back, and go on with those that waited for room. */
+_must_use_ int hashing_release(Engine *e, Task *task);
 void hashing_remove(Engine *e, Task *task);
 int hashing_on_turn(void *userdata);
 

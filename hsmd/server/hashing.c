@@ -91,8 +91,37 @@ void hashing_remove(Engine *e, Task *task)
         request->hashing = false;
 }
 
-/* First look at the fd: what it is, how large, and a copy to sign from if the format needs one. */
-static int hashing_begin(Task *task)
+/* May a copy of this content exist now?  If so it is charged. */
+static bool hashing_charge(Engine *e, Task *task)
+{
+        size_t of_uid = 0;
+
+        for (JobId i = 0; i < LIMIT_JOBS; i++)
+                if (e->tasks[i].content_size > 0 && e->tasks[i].uid == task->uid)
+                        of_uid += e->tasks[i].content_size;
+        if (of_uid + task->size > LIMIT_CONTENT_PER_UID ||
+            e->content_size + task->size > LIMIT_CONTENT_TOTAL)
+                return false;
+        task->content_size = task->size;
+        e->content_size += task->size;
+        return true;
+}
+
+int hashing_release(Engine *e, Task *task)
+{
+        if (task->content_size == 0)
+                return 0;
+        assert(e->content_size >= task->content_size);
+        e->content_size -= task->content_size;
+        task->content_size = 0;
+        return e->hash_head ? error_fold(loop_arm(e->hash)) : 0;
+}
+
+/*
+ * First look at the fd: what it is, how large, and a copy to sign from if the format needs one.  Without a
+ * hasher afterwards the task has a reason, or waits for room for that copy.
+ */
+static int hashing_begin(Engine *e, Task *task)
 {
         struct stat st;
         int r;
@@ -108,6 +137,8 @@ static int hashing_begin(Task *task)
                         task->reason = REASON_ARTIFACT_TOO_LARGE;
                         return 0;
                 }
+                if (!hashing_charge(e, task))
+                        return 0;
                 task->copy_fd = memfd_create("artifact", MFD_CLOEXEC | MFD_ALLOW_SEALING);
                 if (task->copy_fd < 0)
                         return error_origin(-errno);
@@ -144,7 +175,8 @@ static int hashing_finish(Task *task)
         return 0;
 }
 
-/* One slice of one task.  *ret_done: it is read, or cannot be; `budget` shrinks by what was read. */
+/* One slice of one task.  *ret_done: it is read, or cannot be; `budget` shrinks by what was read.  A task
+ * that waits for room changes nothing. */
 static int hashing_slice(Engine *e, Task *task, size_t *budget, bool *ret_done)
 {
         size_t want = sizeof(e->slice) < *budget ? sizeof(e->slice) : *budget;
@@ -153,9 +185,13 @@ static int hashing_slice(Engine *e, Task *task, size_t *budget, bool *ret_done)
 
         *ret_done = true;
         if (!task->hasher) {
-                r = hashing_begin(task);
+                r = hashing_begin(e, task);
                 if (r != 0 || task->reason != REASON_NONE)
                         return error_fold(r);
+                if (!task->hasher) {
+                        *ret_done = false;
+                        return 0;
+                }
         }
         n = pread(task->fd, e->slice, want, (off_t)task->offset);
         if (n < 0) {
@@ -172,8 +208,7 @@ static int hashing_slice(Engine *e, Task *task, size_t *budget, bool *ret_done)
                 return error_fold(r);
         task->offset += (size_t)n;
         *budget -= (size_t)n;
-        /* One read past the end, so that growth is seen: a file that is all there ends the next time with n
-         * == 0. */
+        /* Growth is seen at the end: the size is compared once more. */
         if (n > 0 && task->offset < task->size) {
                 *ret_done = false;
                 return 0;
@@ -185,15 +220,20 @@ int hashing_on_turn(void *userdata)
 {
         Engine *e = userdata;
         size_t budget = HASHING_TURN_BYTES;
+        const Request *waits = NULL; /* the first of those in a row that wait for room */
 
         for (unsigned files = 0; e->hash_head && budget > 0 && files < HASHING_TURN_FILES; files++) {
                 Request *request = e->hash_head;
                 Task *task = request->hash_head;
                 bool done;
-                int r = hashing_slice(e, task, &budget, &done);
+                int r;
 
+                if (request == waits)
+                        return 0; /* all of them do: hashing_release() goes on */
+                r = hashing_slice(e, task, &budget, &done);
                 if (r != 0)
                         return error_fold(r);
+                waits = done || task->hasher ? NULL : waits ? waits : request;
                 if (done) {
                         request->hash_head = task->next;
                         task->next = NULL;

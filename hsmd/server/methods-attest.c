@@ -116,7 +116,6 @@ static int attest_accept(Engine *e, Peer *peer, Attestation **a, Buffer *envelop
         task->attestation = TAKE_PTR(*a);
         task->evidence = *envelope;
         *envelope = (Buffer)BUFFER_NULL;
-        task->uid = peer_identity(peer)->uid;
         peer_set_context(peer, request);
 
         r = evidence_known(e->evidence, task->attestation, &known, &entry);
@@ -124,6 +123,15 @@ static int attest_accept(Engine *e, Peer *peer, Attestation **a, Buffer *envelop
                 return error_fold(r);
         if (r == 0 && known) {
                 r = answer_attested(e, task, true, entry);
+                return r != 0 ? error_fold(r)
+                              : error_fold(engine_step(e, EVENT_CLOSED, task->job, REASON_NONE));
+        }
+        if (r == EVIDENCE_E_TOO_MUCH) {
+                /* No more of the same: the journal must not grow by what is never looked at. */
+                r = engine_refuse(e, task->uid, REASON_EVIDENCE_TOO_MUCH, NULL, NULL, NULL, NULL);
+                if (r == 0)
+                        r = attest_reply_refused(TAKE_PTR(request->peer), task->attestation->id,
+                                                 REASON_EVIDENCE_TOO_MUCH, BLOB_NULL);
                 return r != 0 ? error_fold(r)
                               : error_fold(engine_step(e, EVENT_CLOSED, task->job, REASON_NONE));
         }

@@ -44,6 +44,7 @@ struct Peer {
         LoopSource *io, *timer;
         Buffer in, out;
         size_t out_sent;
+        size_t held; /* by whoever answers */
         size_t charged_bytes, n_fds, charged_fds;
         int *fds;
         void *context;
@@ -114,7 +115,7 @@ static void peer_doom(Peer *peer)
 
 static int peer_charge(Peer *peer)
 {
-        size_t now = peer->in.capacity + peer->out.capacity;
+        size_t now = peer->in.capacity + peer->out.capacity + peer->held;
         int r = account_charge_bytes(peer->account, peer->charged_bytes, now);
 
         if (r == 0)
@@ -230,6 +231,20 @@ static void peer_call_over(Peer *peer)
         peer->busy = false;
         peer->oneway = false;
         peer->context = NULL;
+        peer->held = 0;
+        (void)!peer_charge(peer); /* it only got less */
+}
+
+void peer_hold(Peer *peer, size_t size)
+{
+        assert(peer->busy);
+        peer->held = size;
+        if (peer->gone || peer_charge(peer) == 0)
+                return;
+        log_write(LOG_PEER_DROPPED, LOG_NOTICE, peer->identity.uid, NULL, NULL,
+                  "uid %u dropped: its answers are over its quota", peer->identity.uid);
+        peer->held = 0;
+        peer_doom(peer);
 }
 
 int peer_reply(Peer *peer, Blob parameters, bool continues)
@@ -567,6 +582,14 @@ void peers_stop(Peers *p)
         p->n_listeners = 0;
         for (Peer *peer = p->first; peer; peer = peer->next)
                 (void)!peer_update(peer); /* at worst it goes on being read, and is refused as stopping */
+}
+
+bool peers_writing(const Peers *p)
+{
+        for (const Peer *peer = p->first; peer; peer = peer->next)
+                if (peer->out.size > peer->out_sent)
+                        return true;
+        return false;
 }
 
 size_t peers_n(const Peers *p)

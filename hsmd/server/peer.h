@@ -46,6 +46,7 @@ _must_use_ int peers_listen(Peers *p, ConfigRole role, int fd);
 /* No further connections, no further calls; answers under way are still sent. */
 void peers_stop(Peers *p);
 size_t peers_n(const Peers *p);
+bool peers_writing(const Peers *p); /* answers wait to be read */
 
 ConfigRole peer_role(const Peer *peer);
 const DecisionPeer *peer_identity(const Peer *peer);
@@ -56,6 +57,12 @@ void peer_set_context(Peer *peer, void *context);
  * (any more). */
 size_t peer_n_fds(const Peer *peer);
 int peer_take_fd(Peer *peer, size_t i);
+
+/*
+ * Bytes that the callee holds for this peer's answer and has not handed over: charged like buffers.  A peer
+ * that cannot be charged is dropped.
+ */
+void peer_hold(Peer *peer, size_t size);
 
 /*
  * Answer.  `parameters` is a JSON object.  With `continues` more answers follow; without, the call is over.

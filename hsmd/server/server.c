@@ -222,6 +222,8 @@ ServerExit server_run(const Config *config)
                 r = engine_new(&s.engine, loop, config, policy, site, journal);
         if (r == 0)
                 r = peers_new(&s.peers, loop, &callbacks, &s);
+        if (r == 0)
+                s.engine->peers = s.peers;
         if (r != 0)
                 exit_code = SERVER_EXIT_FAULT;
         else if (server_listen(&s) != 0)

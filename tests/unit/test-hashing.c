@@ -248,6 +248,38 @@ static void hashing_on_turn_reads_no_more_than_a_slice(void **state)
         world_settle(w);
 }
 
+/* Copies of content are memory that a peer makes hsmd hold: what does not fit waits, and comes when there is
+ * room. */
+static void hashing_content_over_the_quota_of_a_uid_waits_for_room(void **state)
+{
+        World *w = *state;
+        Engine *e = w->server.engine;
+        size_t most = 0;
+        Client c[3];
+        int fds[3];
+
+        for (size_t i = 0; i < 3; i++) {
+                fds[i] = memfd_sparse(12 * MIB);
+                client_open(w, ROLE_SIGN, &c[i]);
+                ask_fds(&c[i], "update", "raw-ed25519", "updates", 1, &fds[i]);
+        }
+        while (e->content_size < 24 * MIB)
+                world_turn(w);
+        while (core_n_jobs(e->core) > 0) {
+                most = e->content_size > most ? e->content_size : most;
+                world_turn(w);
+        }
+        assert_int_equal(most, 24 * MIB);
+        assert_true(most <= LIMIT_CONTENT_PER_UID);
+        assert_int_equal(e->content_size, 0);
+        for (size_t i = 0; i < 3; i++) {
+                assert_reason(w, &c[i], "evidence-none");
+                client_close(&c[i]);
+                close(fds[i]);
+        }
+        world_settle(w);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -260,6 +292,7 @@ int main(void)
                 WORLD_TEST(hashing_small_files_do_not_wait_for_a_huge_one),
                 WORLD_TEST(hashing_small_sibling_of_a_huge_file_is_entered_meanwhile),
                 WORLD_TEST(hashing_on_turn_reads_no_more_than_a_slice),
+                WORLD_TEST(hashing_content_over_the_quota_of_a_uid_waits_for_room),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

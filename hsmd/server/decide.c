@@ -196,6 +196,16 @@ int decide_write_intent(const Task *task, uint64_t intent, Buffer *out)
         return error_fold(r);
 }
 
+/* Can this artifact be signed in this format at all, with what was handed in of it? */
+static bool decide_has_content(const Engine *e, const Task *task, const DecisionScope *scope)
+{
+        FormatInput input;
+
+        return format_prepare(scope->format, e->policy->keys[scope->key].type, &task->digests, &input) ==
+                       0 &&
+               (!input.content || task->has_size);
+}
+
 static int decide_check(Engine *e, Task *task)
 {
         Request *request = task->request;
@@ -213,6 +223,8 @@ static int decide_check(Engine *e, Task *task)
                         return error_fold(r);
                 if (task->reason != REASON_NONE)
                         r = decide_refuse(e, task, scope, task->reason, NULL);
+                else if (!decide_has_content(e, task, scope))
+                        r = decide_refuse(e, task, scope, REASON_CONTENT_REQUIRED, NULL);
                 else if (d.reason != REASON_NONE)
                         r = decide_refuse(e, task, scope, d.reason, &d);
                 else
@@ -227,14 +239,10 @@ static int decide_check(Engine *e, Task *task)
 static int decide_new(Engine *e, Task *task)
 {
         const DecisionScope *scope = &task->request->scopes[0];
-        FormatInput input;
         Decision d;
         int r;
 
-        r = format_prepare(scope->format, e->policy->keys[scope->key].type, &task->digests, &input);
-        if (r < 0)
-                return error_fold(r);
-        if (r == FORMAT_E_CONTENT || (input.content && task->fd < 0)) {
+        if (!decide_has_content(e, task, scope)) {
                 r = decide_refuse(e, task, scope, REASON_CONTENT_REQUIRED, NULL);
                 return r != 0 ? error_fold(r) : error_fold(decide_close(e, task));
         }

@@ -242,9 +242,10 @@ static int engine_fail(Engine *e, Task *task, Reason reason)
 {
         task->reason = reason;
         e->stats.failed++;
-        log_write(LOG_ABANDONED, LOG_WARNING, LOG_NO_UID, e->policy->keys[task->key].name,
-                  reason_to_string(reason), "no signature by %s: %s", e->policy->keys[task->key].name,
-                  answer_text(reason));
+        if (task->kind == TASK_SIGN)
+                log_write(LOG_ABANDONED, LOG_WARNING, LOG_NO_UID, e->policy->keys[task->key].name,
+                          reason_to_string(reason), "no signature by %s: %s",
+                          e->policy->keys[task->key].name, answer_text(reason));
         return error_fold(answer_failed(e, task, reason));
 }
 

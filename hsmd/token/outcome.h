@@ -18,6 +18,7 @@ typedef enum Outcome {
 
 typedef struct OutcomeRecord {
         uint8_t outcome;
+        uint8_t status;              /* TokenStatus */
         char text[REPORT_TEXT_SIZE]; /* for the operator and the file pin-refused */
 } OutcomeRecord;
 

@@ -87,23 +87,35 @@ static int service_check_stopped(Service *s)
 
 /* ---- the outcome of a login ---- */
 
-static void service_take_outcome(Slot *slot, Outcome outcome, const char *text)
+/* Here and not in the worker: the journal does not know the unit of a message whose process has ended. */
+static void service_log_outcome(const Slot *slot, const OutcomeRecord *record)
+{
+        if (record->outcome == OUTCOME_LOGGED_IN)
+                return;
+        if (record->text[0] == '\0')
+                log_warning("worker %ld ended without saying how its login went", (long)slot->pid);
+        else
+                log_event(record->status == TOKEN_FAULT ? LOG_ERR : LOG_WARNING,
+                          record->status == TOKEN_PIN_REFUSED ? LOG_EVENT_PIN_REFUSED : LOG_EVENT_NONE,
+                          "%s: %s", token_status_to_string(record->status), record->text);
+}
+
+static void service_take_outcome(Slot *slot, const OutcomeRecord *record)
 {
         Service *s = slot->service;
 
         assert(s->login == slot);
         s->login = NULL;
         slot->status_source = sd_event_source_unref(slot->status_source);
-        if (outcome_record(s->pin, outcome, slot->left_over, text) != 0)
+        if (outcome_record(s->pin, record->outcome, slot->left_over, record->text) != 0)
                 log_error("the outcome of a login could not be written to %s: %s", s->config->token_state,
-                          text);
+                          record->text);
         /* The worker waits for this before it answers. */
         slot->status_fd = close_fd(slot->status_fd);
-        if (outcome == OUTCOME_UNKNOWN)
-                log_warning("worker %ld ended without saying how its login went", (long)slot->pid);
-        if (outcome == OUTCOME_REFUSED)
+        service_log_outcome(slot, record);
+        if (record->outcome == OUTCOME_REFUSED)
                 (void)sd_notify(0, "STATUS=The PIN was refused; an operator has to act.");
-        if (outcome == OUTCOME_LOGGED_IN)
+        if (record->outcome == OUTCOME_LOGGED_IN)
                 (void)sd_notify(0, "STATUS=Logged in to the token.");
 }
 
@@ -119,10 +131,10 @@ static void service_read_outcome(Slot *slot)
         if (n < 0 && errno == EAGAIN)
                 return;
         record.text[sizeof(record.text) - 1] = '\0';
-        if (n != (ssize_t)sizeof(record) || record.outcome >= _OUTCOME_MAX)
-                service_take_outcome(slot, OUTCOME_UNKNOWN, "");
-        else
-                service_take_outcome(slot, (Outcome)record.outcome, record.text);
+        if (n != (ssize_t)sizeof(record) || record.outcome >= _OUTCOME_MAX ||
+            record.status >= _TOKEN_STATUS_MAX)
+                record = (OutcomeRecord){.outcome = OUTCOME_UNKNOWN};
+        service_take_outcome(slot, &record);
 }
 
 static int service_on_status(sd_event_source *source, int fd, uint32_t events, void *userdata)
@@ -168,7 +180,7 @@ static int service_on_child(sd_event_source *source, const siginfo_t *si, void *
         if (s->login == slot)
                 service_read_outcome(slot);
         if (s->login == slot)
-                service_take_outcome(slot, OUTCOME_UNKNOWN, "");
+                service_take_outcome(slot, &(OutcomeRecord){.outcome = OUTCOME_UNKNOWN});
         service_log_end(slot, si);
         slot->child_source = sd_event_source_unref(slot->child_source);
         slot->pid = 0;

@@ -135,7 +135,7 @@ static int worker_send_hello(Worker *w, const P11Token *token, const Report *rep
 /* Returns when the parent has it on disk: it closes the socket then. */
 static int worker_report_outcome(Outcome outcome, const Report *report)
 {
-        OutcomeRecord record = {.outcome = (uint8_t)outcome};
+        OutcomeRecord record = {.outcome = (uint8_t)outcome, .status = (uint8_t)report->status};
         uint8_t end;
         int r;
 
@@ -487,9 +487,6 @@ int worker_run(const char *config_path, bool left_over)
         if (worker_report_outcome(outcome, &report) != 0)
                 return WORKER_EXIT_FAULT;
         if (r != 0) {
-                log_event(report.status == TOKEN_FAULT ? LOG_ERR : LOG_WARNING,
-                          report.status == TOKEN_PIN_REFUSED ? LOG_EVENT_PIN_REFUSED : LOG_EVENT_NONE,
-                          "%s: %s", token_status_to_string(report.status), report.text);
                 if (worker_send_hello(w, &(P11Token){0}, &report) != 0)
                         return WORKER_EXIT_FAULT;
                 return WORKER_EXIT_HELLO + (int)report.status;

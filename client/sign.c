@@ -204,7 +204,8 @@ static int check_folder(const char *path)
 {
         struct stat st;
 
-        if (stat(path, &st) < 0)
+        /* The folder itself is made; those it stands in are not. */
+        if ((mkdir(path, 0777) < 0 && errno != EEXIST) || stat(path, &st) < 0)
                 return report_failure(EXIT_FAULT, "unwritable", "%s: %s", path, strerror(errno));
         if (!S_ISDIR(st.st_mode))
                 return report_failure(EXIT_FAULT, "unwritable", "%s: not a folder", path);

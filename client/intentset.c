@@ -43,7 +43,7 @@ static int intentset_insert(IntentSet *s, size_t at, uint64_t number)
                 return INTENTSET_E_FULL;
         if (s->n_pages == s->capacity) {
                 size_t capacity = s->capacity ? 2 * s->capacity : 16;
-                IntentPage **pages = reallocarray(s->pages, capacity, sizeof(*pages));
+                IntentPage **pages = reallocarray(s->pages, capacity, sizeof(IntentPage *));
 
                 if (!pages)
                         return error_origin(-ENOMEM);
@@ -54,7 +54,7 @@ static int intentset_insert(IntentSet *s, size_t at, uint64_t number)
         if (r)
                 return error_fold(r);
         page->number = number;
-        memmove(s->pages + at + 1, s->pages + at, (s->n_pages - at) * sizeof(*s->pages));
+        memmove(s->pages + at + 1, s->pages + at, (s->n_pages - at) * sizeof(IntentPage *));
         s->pages[at] = page;
         s->n_pages++;
         return 0;

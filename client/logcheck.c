@@ -373,7 +373,7 @@ static int check_entries(Check *c, const char *path, unsigned width, TreeHash *l
 static int check_bundle(Check *c, uint64_t n, unsigned width)
 {
         TreeHash leaves[TILE_WIDTH];
-        size_t ends[TILE_WIDTH + 1];
+        size_t ends[TILE_WIDTH + 1] = {0};
         Expected expected = {.level = "entries", .n = n, .width = width, .ends = ends, .max = BUNDLE_SIZE};
         char path[PATH_SIZE];
         int r;

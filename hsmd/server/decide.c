@@ -56,6 +56,13 @@ void decide_table_remove(Engine *e, Task *task)
 
 /* ---- asked before? ---- */
 
+enum {
+        _DECIDE_E_SUCCESS,
+        DECIDE_E_MISSING,     /* nobody asked before */
+        DECIDE_E_UNPUBLISHED, /* the answer is there, but no checkpoint covers it yet: hsmd ended just before
+                               */
+};
+
 /* Candidates of the index are compared in full: no truncated hash is an identity. */
 static int decide_find_recorded(Engine *e, const Task *task, uint64_t *ret_entry, Buffer *signature)
 {
@@ -73,8 +80,6 @@ static int decide_find_recorded(Engine *e, const Task *task, uint64_t *ret_entry
                         _cleanup_(buffer_deinit) Buffer content = BUFFER_NULL;
                         _cleanup_(entry_deinit) Entry entry = {0};
 
-                        if (found[i] >= journal_published(e->journal))
-                                continue; /* no checkpoint covers it yet */
                         buffer_clear(signature);
                         r = journal_get(e->journal, found[i], &content, signature);
                         if (r == 0)
@@ -87,13 +92,13 @@ static int decide_find_recorded(Engine *e, const Task *task, uint64_t *ret_entry
                             strcmp(entry.key, key->name) == 0 &&
                             strcmp(entry.format, signature_format_to_string(task->format)) == 0) {
                                 *ret_entry = found[i];
-                                return 0;
+                                return found[i] < journal_published(e->journal) ? 0 : DECIDE_E_UNPUBLISHED;
                         }
                 }
                 if (n > 0)
                         before = found[n - 1];
         } while (n == ARRAY_SIZE(found));
-        return JOURNAL_E_MISSING;
+        return DECIDE_E_MISSING;
 }
 
 /* ---- the decision ---- */
@@ -292,6 +297,13 @@ int decide_task(Engine *e, Task *task)
         r = decide_find_recorded(e, task, &entry, &signature);
         if (r < 0)
                 return error_fold(r);
+        if (r == DECIDE_E_UNPUBLISHED) {
+                /* To sign again would make two of one: whoever asks again in a moment gets the recorded one.
+                 */
+                e->stats.failed++;
+                r = answer_failed(e, task, REASON_TOKEN_UNAVAILABLE);
+                return r != 0 ? error_fold(r) : error_fold(decide_close(e, task));
+        }
         if (r == 0) {
                 e->stats.repeated++;
                 r = answer_signed(e, task, entry, buffer_blob(&signature), true);

@@ -619,6 +619,45 @@ static void engine_start_closes_open_intents_as_abandoned(void **state)
         client_close(&c);
 }
 
+/* hsmd ends after the entry is durable and before its checkpoint is signed: asked again it must not sign
+ * again. */
+static void engine_restart_before_the_checkpoint_does_not_sign_twice(void **state)
+{
+        World *w = *state;
+        SJson *reply;
+        Client c;
+
+        world_files(w, 1);
+        client_open(w, ROLE_SIGN, &c);
+        world_attest_all(w, &c, "product", 0, 1);
+        w->mode = FAKE_CHECKPOINT;
+        world_ask(w, &c, "Sign", "product", "raw-ecdsa", "product", 0, 1, false);
+        world_until_state(w, JOB_COMMITTING, 1);
+        client_close(&c);
+        world_stop(w);
+        for (size_t i = 0; i < w->n_fakes; i++) {
+                w->fakes[i].fd = close_fd(w->fakes[i].fd);
+                w->fakes[i].held_fd = close_fd(w->fakes[i].held_fd);
+        }
+        w->n_fakes = 0;
+        world_start(w);
+        client_open(w, ROLE_SIGN, &c);
+        world_ask(w, &c, "Sign", "product", "raw-ecdsa", "product", 0, 1, false);
+        reply = client_reply(w, &c);
+        assert_member(assert_result(reply, 0, "failed"), "reason", "token-unavailable");
+        sjson_free(reply);
+
+        w->mode = FAKE_GOOD;
+        loop_skip(20 * 1000 * 1000);
+        while (journal_published(w->journal) < journal_size(w->journal))
+                world_turn(w);
+        reply = ask_product(w, &c, FAKE_GOOD);
+        assert_signed(w, assert_result(reply, 0, "signed"), 0, SCHEME_ECDSA_DER, 0);
+        sjson_free(reply);
+        client_close(&c);
+        assert_int_equal(world_entries(w, ENTRY_SIGNATURE), 1);
+}
+
 static void engine_stop_finishes_what_has_an_intent_and_ends(void **state)
 {
         World *w = *state;
@@ -733,6 +772,7 @@ int main(void)
                 WORLD_TEST(engine_request_gone_while_queued_and_signing_still_ends_in_entries),
                 WORLD_TEST(engine_request_gone_while_committing_is_no_matter),
                 WORLD_TEST(engine_start_closes_open_intents_as_abandoned),
+                WORLD_TEST(engine_restart_before_the_checkpoint_does_not_sign_twice),
                 WORLD_TEST(engine_stop_finishes_what_has_an_intent_and_ends),
                 WORLD_TEST(engine_dissent_is_journaled_by_the_id_of_what_it_contradicts),
                 WORLD_TEST(engine_known_attestation_is_not_entered_again),

@@ -120,4 +120,3 @@ void random_bytes(void *ret, size_t size); /* for temporary names and ids; abort
 /* Memory for the PIN: locked, excluded from cores, guarded, wiped by the free. */
 _must_use_ int secure_new(uint8_t **ret, size_t size); /* -ENOMEM */
 void secure_free(uint8_t *p, size_t size);
-bool constant_time_equal(const void *a, const void *b, size_t size);

@@ -68,10 +68,3 @@ void secure_free(uint8_t *p, size_t size)
 {
         OPENSSL_secure_clear_free(p, size);
 }
-
-bool constant_time_equal(const void *a, const void *b, size_t size)
-{
-        assert(a && b);
-
-        return CRYPTO_memcmp(a, b, size) == 0;
-}

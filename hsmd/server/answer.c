@@ -3,10 +3,12 @@
  * Results on their way to the peer, as the .varlink files describe them.
  */
 #include <assert.h>
+#include <syslog.h>
 
 #include "base/error.h"
 #include "base/jsonw.h"
 #include "server/engine.h"
+#include "server/log.h"
 
 /* Results gather up to this size before a reply that "continues". */
 #define ANSWER_CHUNK (32 * 1024)
@@ -95,8 +97,19 @@ static int answer_send(Request *request, bool last)
         return error_fold(peer_reply(peer, buffer_blob(&out), !last));
 }
 
+/* One line for each request that was signed, whatever its size: the journal of record is ours. */
+static void answer_log(const Engine *e, const Request *request)
+{
+        const char *key = e->policy->keys[request->scopes[0].key].name;
+        uint32_t uid = peer_identity(request->peer)->uid;
+
+        if (request->n_signed > 0)
+                log_write(LOG_SIGNED, LOG_DEBUG, uid, key, "signed", "uid %u: %zu artifacts signed with %s",
+                          uid, request->n_signed, key);
+}
+
 /* A result object is complete: send it when it is time. */
-static int answer_result_end(Task *task, JsonWriter *w)
+static int answer_result_end(Engine *e, Task *task, JsonWriter *w)
 {
         Request *request = task->request;
         int r;
@@ -106,8 +119,10 @@ static int answer_result_end(Task *task, JsonWriter *w)
         if (r != 0)
                 return error_fold(r);
         assert(request->n_results > 0);
-        if (--request->n_results == 0)
+        if (--request->n_results == 0) {
+                answer_log(e, request);
                 return error_fold(answer_send(request, true));
+        }
         if (request->more && request->results.size >= ANSWER_CHUNK)
                 return error_fold(answer_send(request, false));
         peer_hold(request->peer, request->results.capacity);
@@ -187,7 +202,7 @@ int answer_refused(Engine *e, Task *task, Reason reason, Blob message, const Dec
                 answer_votes(e, decision, &w);
                 answer_missing(e, decision, &w);
         }
-        return error_fold(answer_result_end(task, &w));
+        return error_fold(answer_result_end(e, task, &w));
 }
 
 int answer_allowed(Engine *e, Task *task, const Decision *decision)
@@ -208,7 +223,7 @@ int answer_allowed(Engine *e, Task *task, const Decision *decision)
         jsonw_member_hex(&w, "sha256", decision->source->sha256, SHA256_SIZE);
         jsonw_object_end(&w);
         answer_votes(e, decision, &w);
-        return error_fold(answer_result_end(task, &w));
+        return error_fold(answer_result_end(e, task, &w));
 }
 
 int answer_signed(Engine *e, Task *task, uint64_t entry, Blob signature, bool repeated)
@@ -233,7 +248,8 @@ int answer_signed(Engine *e, Task *task, uint64_t entry, Blob signature, bool re
         jsonw_base64(&w, signature.data, signature.size);
         jsonw_name(&w, "proof");
         jsonw_string_n(&w, (const char *)e->scratch.data, e->scratch.size);
-        return error_fold(answer_result_end(task, &w));
+        task->request->n_signed++;
+        return error_fold(answer_result_end(e, task, &w));
 }
 
 int answer_failed(Engine *e, Task *task, Reason reason)
@@ -253,7 +269,7 @@ int answer_failed(Engine *e, Task *task, Reason reason)
                 return error_fold(r);
         jsonw_member_string(&w, "reason", reason_to_string(reason));
         jsonw_member_string(&w, "message", answer_text(reason));
-        return error_fold(answer_result_end(task, &w));
+        return error_fold(answer_result_end(e, task, &w));
 }
 
 /* ---- Attest ---- */

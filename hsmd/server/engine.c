@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <assert.h>
-#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <syslog.h>
@@ -466,10 +465,9 @@ static int engine_on_key_refused(void *userdata, bool first, TokenStatus status,
 
         log_write(LOG_STATE_FAULT, LOG_ERR, LOG_NO_UID, NULL, token_status_to_string(status), "%s: %s",
                   token_status_to_string(status), message);
-        if (!first)
-                return 0; /* the token changed under us: it counts as down, and is tried again */
-        (void)snprintf(e->fault, sizeof(e->fault), "%s: %s", token_status_to_string(status), message);
-        loop_exit(e->loop, 1);
+        /* Later it means that the token changed under us: it counts as down, and is tried again. */
+        if (first)
+                loop_exit(e->loop, 1);
         return 0;
 }
 

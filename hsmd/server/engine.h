@@ -80,6 +80,7 @@ struct Request {
         size_t n_scopes;
         DecisionScope scopes[REQUEST_SCOPES];
         size_t n_results; /* still to come */
+        size_t n_signed;  /* of those that came */
         size_t n_tasks;   /* alive */
         Buffer results;   /* JSON objects, comma-separated, not sent yet */
         uint64_t start_usec;
@@ -117,8 +118,7 @@ struct Engine {
         uint16_t free_requests[LIMIT_JOBS];
         Task *table[ENGINE_TABLE_SIZE];
         uint8_t slice[128 * 1024];
-        Task *tasks;     /* LIMIT_JOBS of them, by JobId */
-        char fault[400]; /* why the daemon has to end; empty: it has not */
+        Task *tasks; /* LIMIT_JOBS of them, by JobId */
 };
 
 /* ---- engine.c ---- */

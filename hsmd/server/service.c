@@ -36,8 +36,3 @@ void service_stopping(void)
 {
         (void)sd_notify(0, "STOPPING=1");
 }
-
-void service_status(const char *text)
-{
-        (void)sd_notifyf(0, "STATUS=%s", text);
-}

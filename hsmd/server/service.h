@@ -14,4 +14,3 @@
 int service_take_socket(const char *name);
 void service_ready(void);
 void service_stopping(void);
-void service_status(const char *text);

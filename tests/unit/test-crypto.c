@@ -862,15 +862,6 @@ static void secure_new_is_zeroed_and_bounded(void **state)
         secure_free(NULL, 0);
 }
 
-static void constant_time_equal_compares_all(void **state)
-{
-        (void)state;
-        assert_true(constant_time_equal("abc", "abc", 3));
-        assert_true(constant_time_equal("abc", "abd", 2));
-        assert_false(constant_time_equal("abc", "abd", 3));
-        assert_false(constant_time_equal("abc", "bbc", 3));
-}
-
 /* ---- vectors of others ---- */
 
 #define VECTORS TEST_SOURCE_DIR "/../shared/vectors/"
@@ -990,7 +981,6 @@ int main(void)
                 cmocka_unit_test(private_key_new_pem_unusable_keys_are_refused),
                 cmocka_unit_test(random_bytes_two_draws_differ),
                 cmocka_unit_test(secure_new_is_zeroed_and_bounded),
-                cmocka_unit_test(constant_time_equal_compares_all),
                 cmocka_unit_test(public_key_verify_dsse_example_succeeds),
                 cmocka_unit_test(public_key_new_ed25519_published_edge_cases_are_refused),
         };
